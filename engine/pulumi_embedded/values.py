@@ -103,7 +103,7 @@ class MalformedValue(ValueError):
 
 def from_struct(source: struct_pb2.Struct) -> Properties:
     """The properties of a wire message, with secrets, unknowns and references kept. Raises `MalformedValue`."""
-    return {key: from_wire(value) for key, value in source.fields.items()}
+    return {key: from_wire(source.fields[key]) for key in sorted(source.fields)}
 
 
 def from_wire(value: struct_pb2.Value) -> PropertyValue:

@@ -1,0 +1,39 @@
+"""Pulumi's protobuf messages, from the SDK that is installed.
+
+They are untyped here on purpose: SDKs from 3.216 on are supported, and fields came and went between them. `accepts`
+asks whether this SDK's message knows a field.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from google.rpc import status_pb2 as _status
+from pulumi.runtime.proto import engine_pb2 as _engine
+from pulumi.runtime.proto import engine_pb2_grpc as _engine_grpc
+from pulumi.runtime.proto import errors_pb2 as _errors
+from pulumi.runtime.proto import provider_pb2 as _provider
+from pulumi.runtime.proto import provider_pb2_grpc as _provider_grpc
+from pulumi.runtime.proto import resource_pb2 as _resource
+from pulumi.runtime.proto import resource_pb2_grpc as _resource_grpc
+
+status_pb2: Final[Any] = _status
+engine_pb2: Final[Any] = _engine
+engine_pb2_grpc: Final[Any] = _engine_grpc
+errors_pb2: Final[Any] = _errors
+provider_pb2: Final[Any] = _provider
+provider_pb2_grpc: Final[Any] = _provider_grpc
+resource_pb2: Final[Any] = _resource
+resource_pb2_grpc: Final[Any] = _resource_grpc
+
+CHANNEL_OPTIONS: Final[list[tuple[str, int]]] = [
+    ("grpc.max_receive_message_length", 400 * 1024 * 1024),
+    ("grpc.max_send_message_length", 400 * 1024 * 1024),
+    ("grpc.server_max_unrequested_time_in_server", 30 * 60),
+]
+"""As in the SDK: states are large, and a busy program may take long to pick a reply up."""
+
+
+def accepts(message: Any, field: str) -> bool:
+    """Whether this SDK's message, or message type, has the field."""
+    return field in message.DESCRIPTOR.fields_by_name
