@@ -1,0 +1,1 @@
+"""Shadeform: GPU clusters of many clouds, and what they offer."""

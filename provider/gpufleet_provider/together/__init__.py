@@ -1,0 +1,1 @@
+"""Together: GPU clusters, and the regions that have them."""
