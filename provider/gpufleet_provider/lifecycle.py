@@ -221,6 +221,8 @@ class Lifecycle(ABC, Generic[InfoT]):
     """The input that holds the physical name; it is optional in the program and filled in by check."""
     place_fields: ClassVar[tuple[str, ...]]
     """The inputs that, with the name, tell which live resources could be ours (`region`, `cloud`)."""
+    term_fields: ClassVar[tuple[str, ...]] = ()
+    """The inputs that say how long a prepaid resource lasts: a change of one of them asks for a new term."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     timeouts: ClassVar[Timeouts] = Timeouts()
 
@@ -279,6 +281,12 @@ class Lifecycle(ABC, Generic[InfoT]):
     def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
         """Turn changed inputs into what the update call must be sent; by default they are the same."""
         return changes
+
+    def verdict(
+        self, name: str, old: Properties, new: Properties
+    ) -> tuple[Literal["update", "replace", "ignore", "refuse"], str] | None:
+        """Judge a change of one input (given all of them, old and new) where marks do not say it all."""
+        return None
 
     def url(self, id: str) -> str | None:
         """Return the vendor's console page for a resource, if there is one."""

@@ -1,0 +1,50 @@
+"""Lines to the engine, on a resource's own row: the only way for a provider to be heard that is not noise."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+import grpc
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+
+def engine_address() -> str | None:
+    """Return the engine's address when this process is Pulumi's dynamic plugin (its only argument), else None."""
+    is_plugin = len(sys.argv) == 2 and sys.argv[0].endswith(os.path.join("pulumi", "dynamic", "__main__.py"))
+    return sys.argv[1] if is_plugin else None
+
+
+@functools.cache
+def _stub(address: str) -> engine_pb2_grpc.EngineStub:
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+
+
+def _log(severity: engine_pb2.LogSeverity.ValueType, message: str, urn: str, ephemeral: bool) -> None:
+    address = engine_address()
+    if address is None:
+        print(message, file=sys.stderr)
+        return
+    request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)
+    try:
+        _stub(address).Log(request, timeout=5)
+    except grpc.RpcError:
+        # The engine is going or gone. A line is not worth an operation.
+        return
+
+
+def progress(message: str, urn: str) -> None:
+    """Show a line on the resource's row for as long as it is the newest; it leaves no trace in the diagnostics."""
+    _log(engine_pb2.INFO, message, urn, ephemeral=True)
+
+
+def warn(message: str, urn: str = "") -> None:
+    """Leave a warning in the diagnostics of the run."""
+    _log(engine_pb2.WARNING, message, urn, ephemeral=False)
+
+
+def debug(message: str, urn: str = "") -> None:
+    """Leave a line that only a run with `--debug` shows."""
+    if engine_address() is not None:
+        _log(engine_pb2.DEBUG, message, urn, ephemeral=False)
