@@ -183,9 +183,13 @@ def rule(*fields: str) -> Callable[[Callable[..., Iterable[Failure]]], Rule]:
 
 @dataclass(frozen=True)
 class Readiness:
-    """Where a resource stands: pending, ready, or failed for good, in words for the user."""
+    """Where a resource stands, in words for the user.
 
-    state: Literal["pending", "ready", "failed"]
+    Pending, ready, or failed for good: then the next `up` replaces it. Stopped ends the wait like a failure, but
+    neither waiting nor replacing would cure it (the credits ran out): it is kept, and the next `up` looks again.
+    """
+
+    state: Literal["pending", "ready", "stopped", "failed"]
     words: str
 
 
@@ -251,8 +255,12 @@ class Lifecycle(ABC, Generic[InfoT]):
         """Judge a reply against the declared inputs; pure, and an unknown status is pending."""
 
     @abstractmethod
-    def observed(self, info: InfoT) -> Properties:
-        """Return the inputs as the cloud shows them; an input that it cannot show now is absent."""
+    def observed(self, info: InfoT, declared: Properties | None = None) -> Properties:
+        """Return the inputs as the cloud shows them; an input that it cannot show now is absent.
+
+        `declared` are the inputs that the program set, if it is known: what says the same in other words (`12.6` and
+        `12.6.3`; an add-on that is declared off, and one that is not listed) is returned in the program's own.
+        """
 
     def gone(self, info: InfoT) -> bool:
         """Say whether a reply is a tombstone: the resource no longer exists and no longer costs."""
@@ -272,7 +280,8 @@ class Lifecycle(ABC, Generic[InfoT]):
 
     def outputs(self, info: InfoT) -> Properties:
         """Return the outputs to keep, decoded for the user (a kubeconfig as YAML); absent fields are left out."""
-        return info.model_dump(mode="json", exclude_none=True)
+        # Without warnings: a reply's unknown enumeration values and missing fields are kept as they came.
+        return info.model_dump(mode="json", exclude_none=True, warnings=False)
 
     def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
         """Name what the resource made besides itself and what therefore goes with it (an inline volume)."""

@@ -179,7 +179,7 @@ def _matches(account: Account, listed: list[Properties], inputs: Properties) -> 
         if raw.get(lifecycle.name_field) != inputs[lifecycle.name_field] or _id(lifecycle, raw) in account.known.named:
             continue
         info = parse_info(lifecycle.info_body, raw)
-        shown = lifecycle.observed(info)
+        shown = lifecycle.observed(info, inputs)
         if lifecycle.live(info) and all(shown.get(name) in (None, inputs.get(name)) for name in places):
             found.append(raw)
     return found
@@ -208,7 +208,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
     if inputs is None:
         return lifecycle.outputs(info), None
     inputs = {key: value for key, value in inputs.items() if key != ENDED}
-    now = corrected(lifecycle.create_body, inputs, lifecycle.observed(info))
+    now = corrected(lifecycle.create_body, inputs, lifecycle.observed(info, inputs))
     result = {**lifecycle.outputs(info), INPUTS: now}
     if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
         result[WAIT] = {"state": stands.state, "words": stands.words}
@@ -338,7 +338,7 @@ def _sendable(lifecycle: Lifecycle[Any], inputs: Properties) -> Properties:
 
 def _shown_inputs(account: Account, raw: Properties, inputs: Properties) -> Properties:
     lifecycle = account.lifecycle
-    return corrected(lifecycle.create_body, inputs, lifecycle.observed(parse_info(lifecycle.info_body, raw)))
+    return corrected(lifecycle.create_body, inputs, lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs))
 
 
 def _mismatches(account: Account, raw: Properties, inputs: Properties) -> list[str]:

@@ -1,7 +1,7 @@
 """The machines of a Shadeform cluster, as its replies show them.
 
-`launch_configuration` is deliberately absent: Shadeform echoes container environments, registry passwords and scripts in
-it, and clusters cannot be created with one.
+`launch_configuration` is deliberately absent: Shadeform echoes container environments, registry passwords and scripts
+in it, and clusters cannot be created with one.
 """
 
 from __future__ import annotations
