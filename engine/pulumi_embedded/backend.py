@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -27,10 +28,11 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from . import locks
+from . import journal_file, locks
 from .checkpoint import Crypter, CrypterOf, Snapshot, dump_checkpoint, load_checkpoint, load_deployment
 from .durable import copy_atomically, make_private_folder, write_atomically
 from .errors import ProjectError, StateError
+from .journal import Journal, Rebuilt, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -167,7 +169,7 @@ class FileBackend:
     # --- state ---
 
     def load(self, stack: StackReference, crypter_of: CrypterOf) -> Snapshot | None:
-        """The stack's snapshot, verified; None if nothing was ever deployed. Raises StateError."""
+        """The stack's snapshot as of now, verified; None if nothing was ever deployed. Raises StateError."""
         snapshot = load_checkpoint(self._document(stack), crypter_of)
         if snapshot is not None:
             _name_path(snapshot, self.checkpoint_path(stack))
@@ -176,6 +178,46 @@ class FileBackend:
     def save(self, stack: StackReference, snapshot: Snapshot, crypter: Crypter | None) -> None:
         """Replace the stack's checkpoint, keeping the one before as `.bak`. Raises StorageFull."""
         self._write(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+
+    def start_journal(self, stack: StackReference, base: Snapshot | None, crypter: Crypter | None) -> Journal:
+        """Begin a run that changes the stack, whose lock is held and whose snapshot is `base`. Raises StorageFull."""
+        if base and crypter and base.secrets_providers and base.secrets_providers.state != crypter.provider_state:
+            # The journal is read together with the checkpoint, so both need the same key.
+            self.save(stack, base, crypter)
+        return Journal(self.journal_path(stack), base, _digest(self.checkpoint_path(stack)), crypter)
+
+    def finish(self, stack: StackReference, journal: Journal, crypter: Crypter | None) -> Snapshot:
+        """End a run: write its snapshot as the checkpoint, then drop the journal. Raises StorageFull.
+
+        When the checkpoint cannot be written the journal stays, and the next command rebuilds the state from it.
+        """
+        snapshot = journal.snapshot()
+        written = False
+        try:
+            data = self._encode(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+            journal.seal(hashlib.sha256(data).hexdigest())
+            self._write_data(stack, data)
+            written = True
+        finally:
+            journal.close(remove=written)
+        return snapshot
+
+    def recover(self, stack: StackReference) -> str | None:
+        """Rebuild the checkpoint if an interrupted run left a journal; returns one line for the user if it did so.
+
+        Does nothing while the journal's engine, or any other that may hold the stack's lock, is alive.
+        """
+        if any(not lock.owner_is_dead and lock.pid != os.getpid() for lock in self.locks(stack)):
+            return None
+        journal = self.journal_path(stack)
+        with journal_file.abandoned(journal) as abandoned:
+            if not abandoned:
+                return None
+            rebuilt = self._rebuild(stack)
+            if rebuilt:
+                self._write(stack, dump_checkpoint(stack.qualified_name, rebuilt.snapshot, None))
+            journal.unlink(missing_ok=True)
+            return rebuilt.note if rebuilt else None
 
     def export(self, stack: StackReference) -> dict[str, Any]:
         """What `stack export` prints: `{"version", "deployment"}`, secrets encrypted."""
@@ -263,6 +305,25 @@ class FileBackend:
     # --- files ---
 
     def _document(self, stack: StackReference) -> dict[str, Any]:
+        """The checkpoint, with what the journal of a running or an interrupted engine has to add."""
+        rebuilt = self._rebuild(stack)
+        if rebuilt:
+            return dump_checkpoint(stack.qualified_name, rebuilt.snapshot, None)
+        return self._checkpoint(stack)
+
+    def _rebuild(self, stack: StackReference) -> Rebuilt | None:
+        path = self.checkpoint_path(stack)
+        try:
+            contents = journal_file.read(self.journal_path(stack))
+            digest = _digest(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return rebuild(load_checkpoint(self._checkpoint(stack), None), digest, contents)
+        except StateError as error:
+            raise StateError(f"{self.journal_path(stack)}: {error}") from error
+
+    def _checkpoint(self, stack: StackReference) -> dict[str, Any]:
         path = self.checkpoint_path(stack)
         if path.suffix == ".zst":
             raise StateError(
@@ -279,10 +340,14 @@ class FileBackend:
         return self._document(stack).get("checkpoint", {}).get("latest")
 
     def _write(self, stack: StackReference, document: dict[str, Any]) -> None:
-        path = self.checkpoint_path(stack)
+        self._write_data(stack, self._encode(stack, document))
+
+    def _encode(self, stack: StackReference, document: dict[str, Any]) -> bytes:
         data = _compact(document)
-        if path.suffix == ".gz":
-            data = gzip.compress(data, mtime=0)
+        return gzip.compress(data, mtime=0) if self.checkpoint_path(stack).suffix == ".gz" else data
+
+    def _write_data(self, stack: StackReference, data: bytes) -> None:
+        path = self.checkpoint_path(stack)
         make_private_folder(path.parent)
         if path.exists():
             copy_atomically(path, _backup(path))
@@ -340,6 +405,10 @@ def _compact(document: dict[str, Any]) -> bytes:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except UnicodeEncodeError:
         return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _backup(path: Path) -> Path:

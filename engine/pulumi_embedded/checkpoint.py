@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OperationType = Literal["creating", "updating", "deleting", "reading", "importing"]
+"""`importing` is what the CLI writes for an import under way, though it is not in its list."""
 
 ENGINE_VERSION: Final = "v3.259.0"
 """The CLI whose state format this is. It stands in the manifest, where a newer CLI looks for what an old one wrote."""
@@ -230,8 +231,11 @@ def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) ->
     return document
 
 
-def load_resource(document: object, decrypt: Callable[[str], str]) -> ResourceState:
-    """The resource of a state file. Raises StateError if it lacks its URN or type, or a field has the wrong type."""
+def load_resource(document: object, decrypt: Callable[[str], str] | None) -> ResourceState:
+    """The resource of a state file; with `decrypt=None`, property values stay as the file has them, secrets encrypted.
+
+    Raises StateError if it lacks its URN or type, or a field has the wrong type.
+    """
     if not isinstance(document, dict):
         raise StateError("a resource in the state is not an object")
     entries = cast("dict[str, Any]", document)
@@ -252,12 +256,12 @@ def load_resource(document: object, decrypt: Callable[[str], str]) -> ResourceSt
     return state
 
 
-def _load_field(name: str, value: Any, decrypt: Callable[[str], str]) -> Any:
+def _load_field(name: str, value: Any, decrypt: Callable[[str], str] | None) -> Any:
     if name == "replacement_trigger":
-        return from_checkpoint_json(value, decrypt)
+        return from_checkpoint_json(value, decrypt) if decrypt else value
     if not isinstance(value, _TYPE_OF[name]):
         raise MalformedValue(f"unexpected {type(value).__name__}")
-    if name in _PROPERTY_FIELDS:
+    if name in _PROPERTY_FIELDS and decrypt:
         return {key: from_checkpoint_json(item, decrypt) for key, item in value.items()}
     if name == "stack_trace":
         return [frame.get("sourcePosition", "") for frame in value]
@@ -289,7 +293,7 @@ def dump_checkpoint(stack: str, snapshot: Snapshot | None, crypter: Crypter | No
 
 
 def _dump(snapshot: Snapshot, crypter: Crypter | None, show_secrets: bool) -> tuple[dict[str, Any], int, list[str]]:
-    encrypt = None if show_secrets else crypter.encrypt if crypter else _refuse_secret
+    encrypt = None if show_secrets else crypter.encrypt if crypter else refuse_secret
     manifest = snapshot.manifest
     deployment: dict[str, Any] = {
         "manifest": {"time": manifest.time, "magic": manifest.magic, "version": manifest.version} | manifest.extra
@@ -329,14 +333,17 @@ def _features(snapshot: Snapshot) -> set[str]:
     return features
 
 
-def load_deployment(document: object, crypter_of: CrypterOf) -> Snapshot:
-    """The snapshot of an exported deployment. Raises StateError by name for every version and feature not supported."""
+def load_deployment(document: object, crypter_of: CrypterOf | None) -> Snapshot:
+    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets as ciphertexts.
+
+    Raises StateError by name for every version and feature not supported.
+    """
     outer = _object(document, "the deployment")
     return _load(outer, outer.get("deployment"), crypter_of)
 
 
-def load_checkpoint(document: object, crypter_of: CrypterOf) -> Snapshot | None:
-    """The snapshot of a backend file, None for a stack that was never deployed. Raises StateError."""
+def load_checkpoint(document: object, crypter_of: CrypterOf | None) -> Snapshot | None:
+    """The snapshot of a backend file, None for a stack that was never deployed. Otherwise as `load_deployment`."""
     outer = _object(document, "the state file")
     if "checkpoint" not in outer and "latest" in outer:
         raise StateError(_too_old(0))
@@ -346,7 +353,7 @@ def load_checkpoint(document: object, crypter_of: CrypterOf) -> Snapshot | None:
     return None if latest is None else _load(outer, latest, crypter_of)
 
 
-def _load(outer: dict[str, Any], document: object, crypter_of: CrypterOf) -> Snapshot:
+def _load(outer: dict[str, Any], document: object, crypter_of: CrypterOf | None) -> Snapshot:
     _check_version(outer)
     deployment = _object(document, "the deployment")
     snapshot = Snapshot(features=list(outer.get("features") or []))
@@ -357,12 +364,12 @@ def _load(outer: dict[str, Any], document: object, crypter_of: CrypterOf) -> Sna
         version=str(manifest.pop("version", "")),
         extra=manifest,
     )
-    decrypt: Callable[[str], str] = _refuse_ciphertext
+    decrypt: Callable[[str], str] | None = _refuse_ciphertext if crypter_of else None
     if provider := deployment.pop("secrets_providers", None):
         entry = _object(provider, "secrets_providers")
         if provider_type := entry.get("type"):
             snapshot.secrets_providers = SecretsProvider(provider_type, entry.get("state"))
-            decrypt = _LazyDecrypter(crypter_of, snapshot.secrets_providers)
+            decrypt = _LazyDecrypter(crypter_of, snapshot.secrets_providers) if crypter_of else None
     snapshot.resources = [load_resource(entry, decrypt) for entry in _list(deployment, "resources")]
     for entry in _list(deployment, "pending_operations"):
         operation = _object(entry, "a pending operation")
@@ -409,7 +416,8 @@ def _refuse_ciphertext(_: str) -> str:
     raise StateError("the state holds an encrypted secret, but names no secrets provider that could decrypt it")
 
 
-def _refuse_secret(_: str) -> str:
+def refuse_secret(_: str) -> str:
+    """Encrypt for a stack without a passphrase: raises StateError."""
     raise StateError("the state holds a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
 
 
