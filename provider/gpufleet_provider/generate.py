@@ -1,0 +1,100 @@
+"""Write the SDK's generated files: `python -m gpufleet_provider.generate [--check]`.
+
+One module per resource (`sdk_module.py`), and one `__init__.py` per cloud that exports them and the look-ups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import gpufleet_provider
+from gpufleet_provider.lifecycle import Cloud, Lifecycle
+from gpufleet_provider.sdk_module import HEADER, ResourceModule, sorted_exports
+
+SDK = Path(__file__).parents[2] / "sdk" / "pulumi_gpufleet"
+
+
+def module_text(lifecycle: Lifecycle[Any], source: str) -> str:
+    """Return the SDK module of one resource; `source` is the path of its bodies below the provider package."""
+    return formatted(ResourceModule(lifecycle, source).text())
+
+
+def package_text(cloud: Cloud, exports: dict[str, list[str]]) -> str:
+    """Return a cloud's `__init__.py`; `exports` lists what each module exports. Raises TypeError for a name twice."""
+    imports = "".join(
+        f"from pulumi_gpufleet.{cloud.name}.{module} import {', '.join(sorted_exports(names))}\n"
+        for module, names in sorted(exports.items())
+    )
+    every = [name for names in exports.values() for name in names]
+    if twice := sorted({name for name in every if every.count(name) > 1}):
+        raise TypeError(f"{cloud.name}: two modules export {', '.join(twice)}; rename the model in one of them")
+    names = "".join(f"    {name!r},\n" for name in sorted_exports(every))
+    return formatted(
+        HEADER.format(source=f"{cloud.name}/") + f'"""{cloud.title}."""\n\n{imports}\n__all__ = [\n{names}]\n'
+    )
+
+
+def formatted(text: str) -> str:
+    """Return source as `ruff format` has it; raises CalledProcessError when it is no Python."""
+    line_length = "line-length=120"
+    ran = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--config", line_length, "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stdout
+
+
+def exports_of(text: str) -> list[str]:
+    """Return what a module's source lists in `__all__`."""
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return cast("list[str]", ast.literal_eval(statement.value))
+    return []
+
+
+def generated_files(sdk: Path = SDK) -> dict[Path, str]:
+    """Return every generated file of the SDK: path to text; a cloud's hand-written `lookups.py` is exported as well."""
+    files: dict[Path, str] = {}
+    for name in gpufleet_provider.CLOUDS:
+        cloud: Cloud = importlib.import_module(f"gpufleet_provider.{name}").CLOUD
+        exports: dict[str, list[str]] = {}
+        for lifecycle in cloud.lifecycles.values():
+            module = type(lifecycle).__module__.rpartition(".")[2]
+            text = module_text(lifecycle, f"{name}/{module}.py")
+            files[sdk / name / f"{module}.py"] = text
+            exports[module] = exports_of(text)
+        if (lookups := sdk / name / "lookups.py").exists():
+            exports["lookups"] = exports_of(lookups.read_text())
+        files[sdk / name / "__init__.py"] = package_text(cloud, exports)
+    return files
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files, or with `--check` list the stale ones and return 1 if there are any."""
+    parser = argparse.ArgumentParser(prog="python -m gpufleet_provider.generate", description=inspect.getdoc(main))
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
+    options = parser.parse_args(arguments)
+    stale = {path: text for path, text in generated_files().items() if not path.exists() or path.read_text() != text}
+    for path, text in stale.items():
+        print(f"{'stale' if options.check else 'wrote'}: {path.relative_to(SDK.parents[1])}")
+        if not options.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if stale and options.check:
+        print("run `make sdk` and commit what it writes", file=sys.stderr)
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
