@@ -1,8 +1,7 @@
-"""Which account a program means: the key and the address of each cloud, from stack config first, then the environment."""
+"""Which account a program means: key and address of each cloud, from stack config, else from the environment."""
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import urllib.parse
@@ -56,23 +55,9 @@ def base_url_for(cloud: Cloud, setting: Setting) -> str:
     return cloud.normalise_base_url(given)
 
 
-def poll_seconds(setting: Setting) -> float | None:
-    """Return `gpufleet:pollSeconds`, the fixed interval of all waits, or None where it is not set."""
-    text = _value(setting, "gpufleet:pollSeconds")
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (0 < seconds < math.inf):
-        raise Invalid(f"gpufleet:pollSeconds is {text!r}; expected a number of seconds above 0, such as 5")
-    return seconds
-
-
-def _value(setting: Setting, config: str, environment: str | None = None) -> str | None:
+def _value(setting: Setting, config: str, environment: str) -> str | None:
     """Return a value, config first; what is set to nothing or to blanks is not set."""
-    for value in (setting(config), os.environ.get(environment) if environment else None):
+    for value in (setting(config), os.environ.get(environment)):
         if value is not None and value.strip():
             return value.strip()
     return None
