@@ -1,6 +1,7 @@
 """Write the SDK's generated files: `python -m gpufleet_provider.generate [--check]`.
 
-One module per resource (`sdk_module.py`), and one `__init__.py` per cloud that exports them and the look-ups.
+One module for each of the provider's modules that declare a resource (`sdk_resource.py`) or types (`sdk_types.py`), and
+one `__init__.py` per cloud that exports them and the hand-written look-ups.
 """
 
 from __future__ import annotations
@@ -9,37 +10,48 @@ import argparse
 import ast
 import importlib
 import inspect
+import pkgutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from types import ModuleType
+from typing import cast
 
 import gpufleet_provider
-from gpufleet_provider.lifecycle import Cloud, Lifecycle
-from gpufleet_provider.sdk_module import HEADER, ResourceModule, sorted_exports
+from gpufleet_provider.lifecycle import Cloud, Info
+from gpufleet_provider.sdk_resource import declare_resource
+from gpufleet_provider.sdk_types import HEADER, CloudTypes, camel_case, sorted_exports
 
 SDK = Path(__file__).parents[2] / "sdk" / "pulumi_gpufleet"
 
 
-def module_text(lifecycle: Lifecycle[Any], source: str) -> str:
-    """Return the SDK module of one resource; `source` is the path of its bodies below the provider package."""
-    return formatted(ResourceModule(lifecycle, source).text())
+def cloud_types(cloud: Cloud, modules: Iterable[ModuleType]) -> CloudTypes:
+    """Return what the SDK declares for a cloud: its resources, and the entries of its catalogues.
+
+    A catalogue is a module named for what it lists, such as `regions`, that has a model of the name in the singular.
+    """
+    sdk = CloudTypes(cloud.name)
+    for lifecycle in cloud.lifecycles.values():
+        declare_resource(lifecycle, sdk)
+    for module in modules:
+        name = module.__name__.rpartition(".")[2]
+        entry = getattr(module, camel_case(name.removesuffix("s")), None)
+        if name.endswith("s") and isinstance(entry, type) and issubclass(entry, Info):
+            sdk.output(entry)
+    return sdk
 
 
 def package_text(cloud: Cloud, exports: dict[str, list[str]]) -> str:
-    """Return a cloud's `__init__.py`; `exports` lists what each module exports. Raises TypeError for a name twice."""
+    """Return a cloud's `__init__.py`; `exports` lists what each module exports."""
     imports = "".join(
         f"from pulumi_gpufleet.{cloud.name}.{module} import {', '.join(sorted_exports(names))}\n"
         for module, names in sorted(exports.items())
     )
-    every = [name for names in exports.values() for name in names]
-    if twice := sorted({name for name in every if every.count(name) > 1}):
-        raise TypeError(f"{cloud.name}: two modules export {', '.join(twice)}; rename the model in one of them")
-    names = "".join(f"    {name!r},\n" for name in sorted_exports(every))
-    return formatted(
-        HEADER.format(source=f"{cloud.name}/") + f'"""{cloud.title}."""\n\n{imports}\n__all__ = [\n{names}]\n'
+    listed = "".join(
+        f"    {name!r},\n" for name in sorted_exports(name for names in exports.values() for name in names)
     )
+    return HEADER.format(source=f"{cloud.name}/") + f'"""{cloud.title}."""\n\n{imports}\n__all__ = [\n{listed}]\n'
 
 
 def formatted(text: str) -> str:
@@ -67,16 +79,19 @@ def generated_files(sdk: Path = SDK) -> dict[Path, str]:
     """Return every generated file of the SDK: path to text; a cloud's hand-written `lookups.py` is exported as well."""
     files: dict[Path, str] = {}
     for name in gpufleet_provider.CLOUDS:
-        cloud: Cloud = importlib.import_module(f"gpufleet_provider.{name}").CLOUD
-        exports: dict[str, list[str]] = {}
-        for lifecycle in cloud.lifecycles.values():
-            module = type(lifecycle).__module__.rpartition(".")[2]
-            text = module_text(lifecycle, f"{name}/{module}.py")
-            files[sdk / name / f"{module}.py"] = text
-            exports[module] = exports_of(text)
+        package = importlib.import_module(f"gpufleet_provider.{name}")
+        cloud: Cloud = package.CLOUD
+        modules = [
+            importlib.import_module(f"gpufleet_provider.{name}.{found.name}")
+            for found in pkgutil.iter_modules(package.__path__)
+            if not found.ispkg
+        ]
+        types = cloud_types(cloud, modules)
+        exports = {module: list(declarations) for module, declarations in types.modules.items()}
+        files.update({sdk / name / f"{module}.py": formatted(types.text(module)) for module in exports})
         if (lookups := sdk / name / "lookups.py").exists():
             exports["lookups"] = exports_of(lookups.read_text())
-        files[sdk / name / "__init__.py"] = package_text(cloud, exports)
+        files[sdk / name / "__init__.py"] = formatted(package_text(cloud, exports))
     return files
 
 
