@@ -1,4 +1,4 @@
-"""`parse_info`: a cloud's reply as an info body, whatever it lacks, adds or gets wrong; it never raises.
+"""Replies of a cloud: `parse_info` fills an info body, whatever the reply lacks, adds or gets wrong; it never raises.
 
 Both vendors add fields, leave out required ones and have new statuses before their schemas say so. A poll parses every
 cluster of an account, so the readers of a model are made once and the model's own validation is not run.
@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel
 
-from gpufleet_provider.lifecycle import Info
+from gpufleet_provider.errors import Unavailable
+from gpufleet_provider.lifecycle import Info, Properties
 
 InfoT = TypeVar("InfoT", bound=Info)
 Reader = Callable[[Any], Any]
@@ -29,6 +30,24 @@ def parse_info(model: type[InfoT], raw: Any) -> InfoT:
     is harmless (8.0 and "8" to 8) and None where it is not; entries of lists that cannot be read are dropped.
     """
     return cast(InfoT, _read_model(model, cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}))
+
+
+def listed(reply: Any, key: str, title: str) -> list[Properties]:
+    """Return the objects of the list that a reply holds under a key; raises Unavailable where there is no list.
+
+    No list is not an empty one: everything that it lacks would read as gone.
+    """
+    found: Any = cast(Properties, reply).get(key) if isinstance(reply, dict) else None
+    if not isinstance(found, list):
+        raise Unavailable(f"{title}: the answer holds no list of {key}. Run it again in a few minutes.")
+    return [cast(Properties, entry) for entry in cast("list[Any]", found) if isinstance(entry, dict)]
+
+
+def identified(reply: Any, id_field: str, title: str) -> Properties:
+    """Return a reply that is an object with an id; raises Unavailable for any other, which says nothing of anything."""
+    if not isinstance(reply, dict) or not cast(Properties, reply).get(id_field):
+        raise Unavailable(f"{title}: the answer is no object with a {id_field}. Run it again in a few minutes.")
+    return cast(Properties, reply)
 
 
 def _read_model(model: type[BaseModel], raw: dict[str, Any]) -> BaseModel:

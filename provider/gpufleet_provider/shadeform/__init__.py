@@ -1,1 +1,34 @@
 """Shadeform: GPU clusters of many clouds, and what they offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gpufleet_provider.lifecycle import Cloud
+from gpufleet_provider.shadeform.cluster import CLUSTER
+from gpufleet_provider.shadeform.errors import read_error
+
+
+def authorization(api_key: str) -> Mapping[str, str]:
+    """Return the headers that carry an API key."""
+    return {"X-API-KEY": api_key}
+
+
+def normalise_base_url(base_url: str) -> str:
+    """Return a base URL without a slash at its end."""
+    return base_url.strip().rstrip("/")
+
+
+CLOUD = Cloud(
+    name="shadeform",
+    title="Shadeform",
+    base_url="https://api.shadeform.ai/v1",
+    api_key_config="shadeform:apiKey",
+    base_url_config="shadeform:baseUrl",
+    api_key_environment="SHADEFORM_API_KEY",
+    base_url_environment="SHADEFORM_BASE_URL",
+    authorization=authorization,
+    normalise_base_url=normalise_base_url,
+    read_error=read_error,
+    lifecycles={"Cluster": CLUSTER},
+)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gpufleet_provider.lifecycle import Body, Info, Suggested, Unreadable
+from gpufleet_provider.errors import Ambiguous
+from gpufleet_provider.http import segment
+from gpufleet_provider.lifecycle import Body, Info, Lifecycle, Properties, Readiness, Suggested, Unreadable
+from gpufleet_provider.parsing import identified, listed
 from gpufleet_provider.shadeform.instance_info import STATUSES, Instance
+
+if TYPE_CHECKING:
+    from gpufleet_provider.http import CloudClient
 
 Text = Annotated[str, Field(min_length=1)]
 """A string that says something."""
@@ -105,3 +112,95 @@ class ClusterInfo(Info):
 
     active_at: str | None = None
     """When the cluster became active (RFC 3339)."""
+
+
+# --- Lifecycle ------------------------------------------------------------------------------------------------------
+
+
+class ClusterLifecycle(Lifecycle[ClusterInfo]):
+    """The life of a Shadeform cluster: there are only GET and POST, and no update."""
+
+    token = "shadeform:Cluster"
+    create_body = ClusterCreate
+    update_body = ClusterUpdate
+    info_body = ClusterInfo
+    id_field = "id"
+    name_field = "name"
+    place_fields = ("cloud", "region")
+
+    def create(self, client: CloudClient, inputs: Properties) -> str:
+        """Post the create once and return the new id."""
+        id = client.request("POST", "/clusters/create", json=inputs, creates=True).get("id")
+        if not isinstance(id, str) or not id:
+            raise Ambiguous("Shadeform: the create of a cluster was accepted, but the answer holds no id")
+        return id
+
+    def get(self, client: CloudClient, id: str) -> Properties:
+        """Return the raw reply for one id."""
+        return identified(client.request("GET", f"/clusters/{segment(id)}/info"), "id", "Shadeform")
+
+    def list_all(self, client: CloudClient) -> list[Properties]:
+        """Return the raw replies for every cluster of the account, in one request."""
+        return listed(client.request("GET", "/clusters"), "clusters", "Shadeform")
+
+    def delete(self, client: CloudClient, id: str) -> None:
+        """Ask for the delete; the bill stops when the cluster is `deleting`."""
+        client.request("POST", f"/clusters/{segment(id)}/delete", repeatable=True)
+
+    def readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
+        """Judge the status and, once it is `active`, the machines, against the declared number of them.
+
+        An active cluster with a machine in `error` is stopped: Shadeform repairs no member, but the others run.
+        """
+        status = info.status or "no status yet"
+        members = info.instances or []
+        wanted = inputs.get("num_instances") or len(members)
+        up = sum(member.status == "active" and bool(member.ip) for member in members)
+        details = info.status_details if info.status_details != status else None
+        words = " · ".join(filter(None, (status, details, f"{up} of {wanted} instances active")))
+        if status in ("deleting", "deleted"):
+            return Readiness("failed", f"{status}: the cluster is on its way out")
+        if status == "error":
+            why = f": {details}" if details else ""
+            return Readiness("failed", f"error{why}; the cluster may still cost money until it is deleted")
+        if status != "active":
+            return Readiness("pending", words)
+        broken = [member.name or member.id for member in members if member.status == "error"]
+        if broken:
+            return Readiness(
+                "stopped",
+                f"{words} · in error: {', '.join(broken)}; Shadeform has no call that repairs a member: "
+                "replace the cluster, or run `pulumi up` again once its support has mended it",
+            )
+        return Readiness("ready" if up == wanted and len(members) == wanted else "pending", words)
+
+    def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
+        """Return the inputs as Shadeform shows them, most of them by way of the machines.
+
+        What the machines say counts only where they agree, and their number only while the cluster is active.
+        """
+        members = info.instances or []
+        shown: Properties = {"name": info.name, "cloud": info.cloud}
+        if info.region_info is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            shown["region"] = info.region_info.region
+        shown["cluster_type"] = _agreed(member.shade_instance_type for member in members)
+        shown["os"] = _agreed(member.configuration.os if member.configuration else None for member in members)
+        shown["num_instances"] = len(members) if info.status == "active" and members else None
+        return {name: value for name, value in shown.items() if value}
+
+    def gone(self, info: ClusterInfo) -> bool:
+        """Say whether a reply is a tombstone."""
+        return info.status == "deleted"
+
+    def live(self, info: ClusterInfo) -> bool:
+        """Say whether the cluster is neither gone nor on its way out; one in `error` is live, since it may cost."""
+        return info.status not in ("deleting", "deleted")
+
+
+def _agreed(values: Iterator[str | None]) -> str | None:
+    """Return the value that all members have, or None."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+CLUSTER = ClusterLifecycle()

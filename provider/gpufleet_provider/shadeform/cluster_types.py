@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gpufleet_provider.lifecycle import Info
+from gpufleet_provider.parsing import listed, parse_info
 from gpufleet_provider.shadeform.instance_info import BootTime
+
+if TYPE_CHECKING:
+    from gpufleet_provider.http import CloudClient
 
 
 class InstanceTypeConfiguration(Info):
@@ -95,3 +101,9 @@ class ClusterType(Info):
 
     cluster_type: InstanceType
     """The type of each machine."""
+
+
+def list_cluster_types(client: CloudClient) -> list[ClusterType]:
+    """Return every offer, in one request; raises CloudError."""
+    offers = listed(client.request("GET", "/clusters/types"), "cluster_types", "Shadeform")
+    return [parse_info(ClusterType, offer) for offer in offers]

@@ -1,1 +1,37 @@
 """Together: GPU clusters, and the regions that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gpufleet_provider.lifecycle import Cloud
+from gpufleet_provider.together.cluster import CLUSTER
+from gpufleet_provider.together.errors import read_error
+
+
+def authorization(api_key: str) -> Mapping[str, str]:
+    """Return the headers that carry an API key."""
+    return {"Authorization": f"Bearer {api_key}"}
+
+
+def normalise_base_url(base_url: str) -> str:
+    """Return a base URL that ends in `/v1`, whether it was given with it or without.
+
+    The vendor's own SDK takes `TOGETHER_BASE_URL` with `/v1` up to version 2 and without it since version 3.
+    """
+    return base_url.strip().rstrip("/").removesuffix("/v1").rstrip("/") + "/v1"
+
+
+CLOUD = Cloud(
+    name="together",
+    title="Together",
+    base_url="https://api.together.ai/v1",
+    api_key_config="together:apiKey",
+    base_url_config="together:baseUrl",
+    api_key_environment="TOGETHER_API_KEY",
+    base_url_environment="TOGETHER_BASE_URL",
+    authorization=authorization,
+    normalise_base_url=normalise_base_url,
+    read_error=read_error,
+    lifecycles={"Cluster": CLUSTER},
+)

@@ -5,10 +5,15 @@ Fields are those of Together's own create, update and read bodies at the level o
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from gpufleet_provider.errors import Ambiguous
+from gpufleet_provider.http import segment
 from gpufleet_provider.lifecycle import (
     Body,
     CreateOnly,
@@ -16,7 +21,11 @@ from gpufleet_provider.lifecycle import (
     Instant,
     IsInstant,
     KeyedBy,
+    Leftover,
+    Lifecycle,
     Local,
+    Properties,
+    Readiness,
     Refused,
     Required,
     Secret,
@@ -24,6 +33,9 @@ from gpufleet_provider.lifecycle import (
     Unreadable,
     WhenRemoved,
 )
+from gpufleet_provider.parsing import identified, listed
+from gpufleet_provider.together import inline_volume, prepaid_term
+from gpufleet_provider.together.changes import Verdict, adjust_changes, verdict
 from gpufleet_provider.together.cluster_config import (
     AcceptanceTestsParams,
     AddOn,
@@ -33,6 +45,7 @@ from gpufleet_provider.together.cluster_config import (
     SharedVolume,
     Text,
 )
+from gpufleet_provider.together.cluster_rules import RULES
 from gpufleet_provider.together.nodes import (
     AddOnInfo,
     ClusterPhaseTransition,
@@ -41,6 +54,11 @@ from gpufleet_provider.together.nodes import (
     GpuWorkerNode,
     NodeLifecycleEvent,
 )
+from gpufleet_provider.together.observing import observed
+from gpufleet_provider.together.readiness import readiness
+
+if TYPE_CHECKING:
+    from gpufleet_provider.http import CloudClient
 
 BillingType = Literal["RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY"]
 ClusterType = Literal["KUBERNETES", "SLURM"]
@@ -358,3 +376,111 @@ class ClusterInfo(Info):
 
     node_lifecycle_events: list[NodeLifecycleEvent] | None = None
     """Nodes that came, went or were preempted lately."""
+
+
+# --- Lifecycle ------------------------------------------------------------------------------------------------------
+
+_CLUSTERS = "/compute/clusters"
+
+
+class ClusterLifecycle(Lifecycle[ClusterInfo]):
+    """The life of a Together cluster: POST, GET, PUT and DELETE under `/compute/clusters`."""
+
+    token = "together:Cluster"
+    create_body = ClusterCreate
+    update_body = ClusterUpdate
+    info_body = ClusterInfo
+    id_field = "cluster_id"
+    name_field = "cluster_name"
+    place_fields = ("region",)
+    term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
+    rules = RULES
+
+    def create(self, client: CloudClient, inputs: Properties) -> str:
+        """Post the create once and return the new id."""
+        body = dict(inputs)
+        if "shared_volume" in body:
+            # What holds when it is left out is documented both ways, and one of them loses data or money.
+            body["shared_volume"] = {"is_lifecycle_independent": False, **body["shared_volume"]}
+        id = client.request("POST", _CLUSTERS, json=body, creates=True).get("cluster_id")
+        if not isinstance(id, str) or not id:
+            raise Ambiguous("Together: the create of a cluster was accepted, but the answer holds no id")
+        return id
+
+    def get(self, client: CloudClient, id: str) -> Properties:
+        """Return the raw reply for one id."""
+        return identified(client.request("GET", f"{_CLUSTERS}/{segment(id)}"), "cluster_id", "Together")
+
+    def list_all(self, client: CloudClient) -> list[Properties]:
+        """Return the raw replies for every cluster of the key's project, in one request."""
+        return listed(client.request("GET", _CLUSTERS), "clusters", "Together")
+
+    def update(self, client: CloudClient, id: str, changes: Properties) -> None:
+        """Grow the inline volume if it changed, then send what else did."""
+        sent = dict(changes)
+        volume: Properties | None = sent.pop("shared_volume", None)
+        if volume is not None:
+            inline_volume.grow(client, self.get(client, id), volume)
+        if sent:
+            client.request("PUT", f"{_CLUSTERS}/{segment(id)}", json=sent)
+
+    def delete(self, client: CloudClient, id: str) -> None:
+        """Ask for the delete."""
+        client.request("DELETE", f"{_CLUSTERS}/{segment(id)}")
+
+    def readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
+        """Judge status, phases and nodes against the declared inputs."""
+        return readiness(info, inputs)
+
+    def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
+        """Return the inputs as Together shows them."""
+        return observed(info, declared or {})
+
+    def gone(self, info: ClusterInfo) -> bool:
+        """Say whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
+        return info.status == "Deleted"
+
+    def live(self, info: ClusterInfo) -> bool:
+        """Say whether the cluster is neither gone nor on its way out."""
+        return info.status not in ("Deleting", "Deleted")
+
+    def verdict(self, name: str, old: Properties, new: Properties) -> Verdict | None:
+        """Judge changes of volumes, cluster configuration and add-ons, whose values decide what they do."""
+        return verdict(name, old, new)
+
+    def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
+        """Send of add-ons what differs, and what was taken out as its opposite."""
+        return adjust_changes(changes, prior)
+
+    def ended(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Say when the prepaid term ended, if it is over."""
+        return prepaid_term.ended(inputs, outputs)
+
+    def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Say what is left of a prepaid term, of which Together refunds nothing."""
+        return prepaid_term.forfeits(inputs, outputs)
+
+    def outputs(self, info: ClusterInfo) -> Properties:
+        """Return the outputs, with the kubeconfig as YAML."""
+        outputs = super().outputs(info)
+        outputs["kube_config"] = _decoded(info.kube_config)
+        return outputs
+
+    def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+        """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
+        return inline_volume.leftovers(inputs, outputs)
+
+    def url(self, id: str) -> str | None:
+        """Return the cluster's page in Together's console."""
+        return f"https://api.together.ai/clusters/id/{segment(id)}"
+
+
+def _decoded(kube_config: str | None) -> str:
+    """Decode a kubeconfig; what is none becomes empty: half of a credential helps nobody."""
+    try:
+        return base64.b64decode("".join((kube_config or "").split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+CLUSTER = ClusterLifecycle()
