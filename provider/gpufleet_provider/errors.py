@@ -91,7 +91,7 @@ class Stopped(CloudError):
 
 _STOCK_CODES = re.compile(r"(?i)^(out_of_stock|sold_out|out_of_capacity|insufficient_capacity|no_capacity)$")
 _STOCK_WORDS = re.compile(
-    r"(?i)out of (stock|capacity)|sold out|(insufficient|not enough|no (available )?)(gpu |compute |node )?"
+    r"(?i)out of (stock|capacity)|sold out|(insufficient|not enough|no|no available) (gpu |compute |node )?"
     r"(capacity|stock|inventory)\b(?! pool)|(capacity|inventory) (is )?(exhausted|unavailable)"
 )
 _STOCK_WORDS_OF_A_409 = re.compile(

@@ -160,7 +160,8 @@ class CloudClient:
         """When the last request that could change the account ended, by `time.monotonic`."""
         self._api_key = api_key
         self._total_seconds = total_seconds
-        self._back_off = tenacity.wait_exponential_jitter(back_off_seconds, max=10, jitter=back_off_seconds)
+        doubling = tenacity.wait_exponential(multiplier=back_off_seconds, max=10)
+        self._back_off = doubling + tenacity.wait_random(0, back_off_seconds)
         self._slots = threading.BoundedSemaphore(IN_FLIGHT)
         self._client = httpx.Client(
             headers={
