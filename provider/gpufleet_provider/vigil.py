@@ -40,6 +40,10 @@ class WaitFailed(WaitEnded):
     """The cloud shows that the resource will not become what was asked for."""
 
 
+class WaitStopped(WaitEnded):
+    """The resource is held up by something that neither waiting nor replacing it would cure; it is kept."""
+
+
 class WaitTimedOut(WaitEnded):
     """The time is up; the resource may become ready all the same."""
 
@@ -80,7 +84,8 @@ class Vigil:
     def take(self, answer: Properties | CloudError, now: float) -> bool:
         """Take a reply, or why there is none, NotFound being a definite one; True when the wait is over.
 
-        Raises WaitFailed when the reply says that it will never be, WaitUnanswered when there has been none for long.
+        Raises WaitFailed when the reply says that it will never be, WaitStopped when waiting on makes no sense now,
+        WaitUnanswered when there has been no reply for long.
         """
         if isinstance(answer, CloudError) and not isinstance(answer, NotFound):
             return self._take_fault(answer, now)
@@ -130,6 +135,8 @@ class Vigil:
         self._say(readiness.words, now)
         if readiness.state == "failed":
             raise WaitFailed(f"{self._subject} failed: {readiness.words}", readiness.words, self._raw)
+        if readiness.state == "stopped":
+            raise WaitStopped(f"{self._subject} is held up: {readiness.words}", readiness.words, self._raw)
         return readiness.state == "ready"
 
     def _say(self, words: str, now: float) -> None:
