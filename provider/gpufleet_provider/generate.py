@@ -96,19 +96,28 @@ def generated_files(sdk: Path = SDK) -> dict[Path, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files, or with `--check` list the stale ones and return 1 if there are any."""
+    """Write what is stale and remove what is left over; with `--check`, list it and return 1 if there is any."""
     parser = argparse.ArgumentParser(prog="python -m gpufleet_provider.generate", description=inspect.getdoc(main))
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     options = parser.parse_args(arguments)
-    stale = {path: text for path, text in generated_files().items() if not path.exists() or path.read_text() != text}
-    for path, text in stale.items():
-        print(f"{'stale' if options.check else 'wrote'}: {path.relative_to(SDK.parents[1])}")
-        if not options.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-    if stale and options.check:
-        print("run `make sdk` and commit what it writes", file=sys.stderr)
-    return 1 if stale and options.check else 0
+    files = generated_files()
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    left_over = [
+        path for path in SDK.glob("*/*.py") if path not in files and path.read_text().startswith(HEADER.split("{")[0])
+    ]
+    for path in (*stale, *left_over):
+        verb = "left over" if path in left_over else "stale"
+        print(f"{verb if options.check else f'{verb}, put right'}: {path.relative_to(SDK.parents[1])}")
+    if options.check:
+        if stale or left_over:
+            print("run `make sdk` and commit what it changes", file=sys.stderr)
+        return 1 if stale or left_over else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path])
+    for path in left_over:
+        path.unlink()
+    return 0
 
 
 if __name__ == "__main__":

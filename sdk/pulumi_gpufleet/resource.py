@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import pulumi
+from gpufleet_provider.checking import IMPORT_ID, OFFERED_NAME
 from gpufleet_provider.dynamic import DynamicProvider
+from gpufleet_provider.operations import INPUTS, WAIT
 from pulumi.dynamic import Resource
 from typing_extensions import Self
 
@@ -71,22 +73,22 @@ class CloudResource(Resource):
         """
         opts = pulumi.ResourceOptions() if opts is None else opts
         # Pulumi makes an attribute of every name in the bag; the outputs among them are None until the engine answers.
-        bag: dict[str, Any] = {**dict.fromkeys(self._outputs), "__wait": None, **inputs}
+        bag: dict[str, Any] = {**dict.fromkeys(self._outputs), WAIT: None, **inputs}
         for name in self._secret_inputs:
             if bag.get(name) is not None:
                 bag[name] = pulumi.Output.secret(bag[name])
         if opts.id is None and opts.urn is None:
             if bag.get(self._physical_name) is None:
-                bag["__offered_name"] = self._offered_name(resource_name, opts.parent)
+                bag[OFFERED_NAME] = self._offered_name(resource_name, opts.parent)
             if opts.import_ is not None:
-                bag["__import_id"] = opts.import_
+                bag[IMPORT_ID] = opts.import_
         opts = pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs, "__inputs"])
+            opts, pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs, INPUTS])
         )
         # The engine would import by an id alone, which the plugin server of dynamic providers cannot serve.
         opts.import_ = None
         super().__init__(DynamicProvider(self._token), resource_name, bag, opts)
-        cast("pulumi.Output[Any]", self.__dict__["__wait"]).apply(self._report_wait)
+        cast("pulumi.Output[Any]", self.__dict__[WAIT]).apply(self._report_wait)
 
     @classmethod
     def get(cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None) -> Self:

@@ -12,6 +12,12 @@ from pulumi_gpufleet.shadeform.instance_info import (
     RentalTerms,
     RentalTermsRentalType,
 )
+from pulumi_gpufleet.shadeform.lookups import (
+    get_cluster,
+    get_cluster_output,
+    get_cluster_types,
+    get_cluster_types_output,
+)
 
 __all__ = [
     "Availability",
@@ -30,4 +36,8 @@ __all__ = [
     "RegionInfo",
     "RentalTerms",
     "RentalTermsRentalType",
+    "get_cluster",
+    "get_cluster_output",
+    "get_cluster_types",
+    "get_cluster_types_output",
 ]

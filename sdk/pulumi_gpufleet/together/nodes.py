@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import pulumi
 
 from pulumi_gpufleet.together.cluster_config import DashboardConfig, HeadlampConfig, IngressConfig, SlurmWebConfig
+from pulumi_gpufleet.together.remediation import Remediation
 
 __all__ = [
     "AddOnConfigInfo",
     "AddOnInfo",
     "AddOnInfoAddOnType",
     "AddOnState",
-    "AlertAnnotation",
     "ClusterPhaseTransition",
     "ClusterPhaseTransitionPhase",
     "ClusterVolume",
@@ -24,22 +24,13 @@ __all__ = [
     "GpuWorkerNode",
     "HeadlampState",
     "IngressState",
-    "LinkedAlert",
-    "LinkedAlertSeverity",
     "NodeLifecycleEvent",
     "NodeLifecycleEventReason",
     "NodePhaseTransition",
     "NodePhaseTransitionPhase",
-    "Remediation",
-    "RemediationMode",
-    "RemediationState",
-    "RemediationTrigger",
-    "SlurmNodeUnavailable",
     "SlurmWebState",
     "TorchpassConfig",
     "TorchpassState",
-    "XidAlert",
-    "XidEvent",
 ]
 
 
@@ -102,158 +93,6 @@ class ControlPlaneNode(dict[str, Any]):
     """History of the node."""
     public_ipv4: str | None = pulumi.property("public_ipv4", default=None)
     """Public IPv4 address."""
-
-
-RemediationMode: TypeAlias = (
-    Literal[
-        "REMEDIATION_MODE_VM_ONLY",
-        "REMEDIATION_MODE_HOST_AWARE",
-        "REMEDIATION_MODE_EVICT_WITHOUT_REPLACEMENT",
-        "REMEDIATION_MODE_REBOOT_VM",
-        "REMEDIATION_MODE_HOST_POWER_CYCLE",
-    ]
-    | str
-)
-
-
-RemediationTrigger: TypeAlias = Literal["REMEDIATION_TRIGGER_MANUAL", "REMEDIATION_TRIGGER_AUTOMATED"] | str
-
-
-RemediationState: TypeAlias = (
-    Literal[
-        "PENDING_APPROVAL",
-        "PENDING",
-        "RUNNING",
-        "SUCCEEDED",
-        "FAILED",
-        "CANCELLED",
-        "AUTO_RESOLVED",
-        "QUARANTINING",
-        "QUARANTINED",
-    ]
-    | str
-)
-
-
-LinkedAlertSeverity: TypeAlias = Literal["PHC_SEVERITY_INFO", "PHC_SEVERITY_WARNING", "PHC_SEVERITY_CRITICAL"] | str
-
-
-@pulumi.output_type
-class SlurmNodeUnavailable(dict[str, Any]):
-    """Details of an alert that Slurm has a node down."""
-
-    reason: str = pulumi.property("reason", default=None)
-    """Drain reason that Slurm gives."""
-
-
-@pulumi.output_type
-class XidEvent(dict[str, Any]):
-    """An NVIDIA Xid code seen while an alert fired."""
-
-    count: int = pulumi.property("count", default=None)
-    """How often the code appeared."""
-    mnemonic: str = pulumi.property("mnemonic", default=None)
-    """The driver's short name of the code, where it is known."""
-    xid_code: str = pulumi.property("xid_code", default=None)
-    """NVIDIA Xid code, such as `79`."""
-
-
-@pulumi.output_type
-class XidAlert(dict[str, Any]):
-    """Details of an alert about Xid errors in the kernel log."""
-
-    events: Sequence[XidEvent] = pulumi.property("events", default=None)
-    """Xid codes seen while the alert fired."""
-
-
-@pulumi.output_type
-class AlertAnnotation(dict[str, Any]):
-    """What an alert says, taken apart."""
-
-    title: str = pulumi.property("title", default=None)
-    """Title of the alert."""
-    description: str = pulumi.property("description", default=None)
-    """What alerts of this kind mean."""
-    summary_line: str = pulumi.property("summary_line", default=None)
-    """What this one found."""
-    slurm_node_unavailable: SlurmNodeUnavailable | None = pulumi.property("slurm_node_unavailable", default=None)
-    """Details where Slurm has the node down."""
-    xid: XidAlert | None = pulumi.property("xid", default=None)
-    """Details where the kernel log has Xid errors."""
-
-
-@pulumi.output_type
-class LinkedAlert(dict[str, Any]):
-    """A passive health check alert that a remediation answers."""
-
-    passive_health_check_alert_id: str = pulumi.property("passive_health_check_alert_id", default=None)
-    """Id of the alert."""
-    alert_name: str = pulumi.property("alert_name", default=None)
-    """Name of the alert in Alertmanager."""
-    severity: LinkedAlertSeverity = pulumi.property("severity", default=None)
-    """How bad it is."""
-    cluster_id: str = pulumi.property("cluster_id", default=None)
-    """Cluster that the alert is about."""
-    target_vm: str = pulumi.property("target_vm", default=None)
-    """Name of the VM that the alert is about."""
-    annotation: AlertAnnotation = pulumi.property("annotation", default=None)
-    """What the alert says, taken apart."""
-    annotations: Mapping[str, str] = pulumi.property("annotations", default=None)
-    """What the alert says, as Alertmanager's own keys and values."""
-    started_at: str = pulumi.property("started_at", default=None)
-    """When it first fired (RFC 3339)."""
-    resolved_at: str | None = pulumi.property("resolved_at", default=None)
-    """When it was resolved (RFC 3339); absent while it fires."""
-    instance_id: str | None = pulumi.property("instance_id", default=None)
-    """Instance that the alert is about, once known."""
-    node_remediation_intent_id: str | None = pulumi.property("node_remediation_intent_id", default=None)
-    """Remediation that the alert is attached to, if any."""
-
-
-@pulumi.output_type
-class Remediation(dict[str, Any]):
-    """A request to repair or replace a node."""
-
-    id: str = pulumi.property("id", default=None)
-    """Id of the remediation."""
-    cluster_id: str = pulumi.property("cluster_id", default=None)
-    """Cluster of the node."""
-    instance_id: str = pulumi.property("instance_id", default=None)
-    """Instance behind the node."""
-    mode: RemediationMode = pulumi.property("mode", default=None)
-    """What is done: a new VM on any host, one on another host, no new VM, a reboot, or a power cycle of the host."""
-    trigger: RemediationTrigger = pulumi.property("trigger", default=None)
-    """Who asked for it: a person, or the platform."""
-    state: RemediationState = pulumi.property("state", default=None)
-    """Where it stands."""
-    reason: str | None = pulumi.property("reason", default=None)
-    """Reason that the requester gave."""
-    requested_by: str | None = pulumi.property("requested_by", default=None)
-    """Who requested it."""
-    reviewed_by: str | None = pulumi.property("reviewed_by", default=None)
-    """Who approved or rejected it."""
-    review_time: str | None = pulumi.property("review_time", default=None)
-    """When it was approved or rejected (RFC 3339)."""
-    review_comment: str | None = pulumi.property("review_comment", default=None)
-    """What the reviewer said."""
-    create_time: str | None = pulumi.property("create_time", default=None)
-    """When it was requested (RFC 3339)."""
-    start_time: str | None = pulumi.property("start_time", default=None)
-    """When work on it began (RFC 3339)."""
-    end_time: str | None = pulumi.property("end_time", default=None)
-    """When work on it ended (RFC 3339)."""
-    update_time: str | None = pulumi.property("update_time", default=None)
-    """When it last changed (RFC 3339)."""
-    error_message: str | None = pulumi.property("error_message", default=None)
-    """Why it failed."""
-    instance_name: str | None = pulumi.property("instance_name", default=None)
-    """Display name of the instance."""
-    active_health_check_run_id: str | None = pulumi.property("active_health_check_run_id", default=None)
-    """Active health check run that led to it."""
-    passive_health_check_event_id: str | None = pulumi.property("passive_health_check_event_id", default=None)
-    """Passive health check event that led to it."""
-    linked_alerts: Sequence[LinkedAlert] | None = pulumi.property("linked_alerts", default=None)
-    """Passive health check alerts that led to it, resolved ones included."""
 
 
 @pulumi.output_type

@@ -1,0 +1,77 @@
+"""What every look-up is made of: the account that the program means, one call in its own thread, typed results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import pulumi
+from gpufleet_provider.accounts import client_for
+from gpufleet_provider.errors import CloudError, MissingKey
+from gpufleet_provider.http import CloudClient
+from gpufleet_provider.lifecycle import Cloud, Info, Properties
+from gpufleet_provider.parsing import parse_info
+from pulumi.runtime.rpc import translate_output_properties
+
+ResultT = TypeVar("ResultT")
+AskedT = TypeVar("AskedT")
+
+
+def ask(cloud: Cloud, question: Callable[[CloudClient], ResultT]) -> ResultT:
+    """Ask a cloud from the program: key and address from the stack's configuration, else from the environment.
+
+    Raises pulumi.RunError with one line when there is no key or no answer.
+    """
+    try:
+        return question(client_for(cloud, _setting))
+    except CloudError as refused:
+        raise pulumi.RunError(str(refused)) from None
+
+
+def ask_later(
+    cloud: Cloud, asked: pulumi.Input[AskedT], look_up: Callable[[AskedT], ResultT]
+) -> pulumi.Output[ResultT]:
+    """Look up once the arguments are known, without holding up the rest of the program.
+
+    A preview needs no key: where none is set, what a look-up would find is unknown to it.
+    """
+
+    def answer(known: AskedT) -> pulumi.Input[ResultT]:
+        if pulumi.runtime.is_dry_run():
+            try:
+                client_for(cloud, _setting)
+            except MissingKey as missing:
+                pulumi.log.warn(f"{missing}; until then the preview does not know what a look-up finds")
+                return cast("pulumi.Output[ResultT]", _unknown())
+            except CloudError as refused:
+                raise pulumi.RunError(str(refused)) from None
+        return asyncio.to_thread(look_up, known)
+
+    return pulumi.Output.from_input(asked).apply(cast("Callable[[Any], pulumi.Input[ResultT]]", answer))
+
+
+def cluster_of(cloud: Cloud, id: str) -> Properties:
+    """Return the outputs of a living cluster by its id, as the resource class has them."""
+    lifecycle = cloud.lifecycles["Cluster"]
+    return ask(cloud, lambda client: lifecycle.outputs(parse_info(lifecycle.info_body, lifecycle.get(client, id))))
+
+
+def typed(kind: type[ResultT], found: Info | Properties) -> ResultT:
+    """Return a reply as an output type of the SDK, nested ones included."""
+    properties = found if isinstance(found, dict) else found.model_dump(mode="json", exclude_none=True)
+    return cast(ResultT, translate_output_properties(properties, lambda name: name, kind, True))
+
+
+def _setting(key: str) -> str | None:
+    namespace, _, name = key.partition(":")
+    return pulumi.Config(namespace).get(name)
+
+
+def _unknown() -> pulumi.Output[Any]:
+    def known_to_be(value: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_result(value)
+        return future
+
+    return pulumi.Output(known_to_be(set[pulumi.Resource]()), known_to_be(None), known_to_be(False))
