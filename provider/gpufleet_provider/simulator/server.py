@@ -1,0 +1,228 @@
+"""The simulator's HTTP: both clouds' routes, the controls under `/_sim`, and faults down to the socket.
+
+Waitress serves it, because a worker can get at its connection: a reset is a real TCP reset, and a reply that is lost is
+lost after the call was carried out and committed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, request
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import WSGITask
+from waitress.wasyncore import close_all
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from .controls import controls
+from .faults import FaultRule
+from .simulation import Settings, Simulation
+from .wire import Call, Refusal, Reply, Route, json_bytes
+from .world import SimulatedCloud
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_SOCKET = "gpufleet.socket"
+_RESET = "gpufleet.reset"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Server:
+    """A simulation on a loopback port, served by its own threads until `stop`."""
+
+    def __init__(self, simulation: Simulation, *, host: str = "127.0.0.1", port: int = 0, threads: int = 48) -> None:
+        """Binds at once; port 0 takes a free one. Raises OSError where the port is taken, ValueError off loopback."""
+        if host not in _LOOPBACK:
+            raise ValueError(f"the simulator only listens on loopback, not on {host}")
+        self.simulation = simulation
+        self._stopping = threading.Event()
+        logging.getLogger("waitress").setLevel(logging.CRITICAL)
+        self._server: Any = create_server(
+            self._wsgi,
+            host=host,
+            port=port,
+            threads=threads,
+            connection_limit=4000,
+            channel_timeout=600,
+            log_socket_errors=False,
+            asyncore_use_poll=True,
+            outbuf_overflow=1 << 28,
+            ident="gpufleet-simulator",
+            clear_untrusted_proxy_headers=False,
+        )
+        self._server.channel_class = _Channel
+        self.port = int(self._server.effective_port)
+        self.url = f"http://{'[::1]' if host == '::1' else '127.0.0.1'}:{self.port}"
+        self._app = self._make_app()
+
+    def run(self) -> None:
+        """Serve until `stop` or an interrupt."""
+        self._server.run()
+        self._stopping.set()
+        self._server.task_dispatcher.shutdown()
+
+    def stop(self) -> None:
+        """End `run` from another thread, and every connection with it."""
+        self._stopping.set()
+        # Run by the server's own loop, which ends when there is nothing left to listen to.
+        self._server.trigger.pull_trigger(lambda: close_all(self._server._map))
+
+    def _wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        chunks = self._app(environ, start_response)
+        if environ.get(_RESET):
+            # SO_LINGER with no time makes the close a reset; Waitress closes after an OSError and sends nothing.
+            environ[_SOCKET].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise ConnectionResetError
+        return chunks
+
+    def _make_app(self) -> Flask:
+        app = Flask("gpufleet-simulator", static_folder=None)
+        app.url_map.strict_slashes = False
+        for name, cloud in self.simulation.world.clouds.items():
+            for index, route in enumerate(cloud.routes):
+                rule = (cloud.prefix + route.path).replace("{", "<").replace("}", ">")
+                app.add_url_rule(
+                    rule,
+                    endpoint=f"{name}:{index}",
+                    view_func=self._view(name, index, cloud.prefix + route.path),
+                    methods=[route.method],
+                    provide_automatic_options=False,
+                )
+        app.register_blueprint(controls(self.simulation))
+        app.register_error_handler(HTTPException, self._unrouted)
+        return app
+
+    def _view(self, cloud_name: str, index: int, template: str) -> Any:
+        def view(**params: str) -> Response:
+            # Looked up anew, because a reset makes new clouds.
+            cloud = self.simulation.world.clouds[cloud_name]
+            return self._answer(cloud, cloud.routes[index], template, params)
+
+        return view
+
+    def _answer(self, cloud: SimulatedCloud, route: Route, template: str, params: dict[str, str]) -> Response:
+        call = Call(
+            method=request.method,
+            path=request.path,
+            template=template,
+            params=params,
+            query=request.args,
+            headers=request.headers,
+            body=request.get_data(),
+        )
+        rule = self.simulation.strike(cloud, route, call)
+        reply = self._spoilt(cloud, route, call, rule) if rule else self.simulation.answer(cloud, route, call)
+        status = None if request.environ.get(_RESET) else reply.status
+        self.simulation.note(call.method, template, call.path, status, rule.fault if rule else None)
+        response = Response(reply.body, reply.status, reply.headers, content_type=reply.content_type)
+        if rule is not None and rule.fault == "truncated":
+            response.automatically_set_content_length = False
+            response.headers["Content-Length"] = str(2 * len(reply.body) + 1)
+        return response
+
+    def _spoilt(self, cloud: SimulatedCloud, route: Route, call: Call, rule: FaultRule) -> Reply:
+        """The reply as a fault rule wants it, or the mark that there is none."""
+        if rule.fault == "slow" and not rule.accepted:
+            self._stopping.wait(rule.delay_seconds)
+        reply = self.simulation.answer(cloud, route, call) if rule.carried_out else Reply.of({})
+        if rule.fault == "slow" and rule.accepted:
+            self._stopping.wait(rule.delay_seconds)
+        if rule.fault in ("reset", "reply_lost"):
+            request.environ[_RESET] = True
+        elif rule.fault == "status":
+            return _status(cloud, rule)
+        elif rule.fault == "rate_limited":
+            limited = cloud.refuse(Refusal(429, "Rate limit exceeded", "rate_limited"))
+            limited.headers["Retry-After"] = f"{rule.retry_after_seconds:g}"
+            return limited
+        elif rule.fault == "sold_out":
+            return cloud.refuse(cloud.sold_out(call))
+        elif rule.fault == "garbage":
+            return Reply(200, b"<html><body>upstream connect error</body></html>", "text/html")
+        elif rule.fault == "empty":
+            return Reply(200, b"")
+        elif rule.fault == "empty_list":
+            return Reply(200, json_bytes(_emptied(reply)))
+        elif rule.fault == "truncated":
+            return Reply(200, reply.body[: len(reply.body) // 2])
+        return reply
+
+    def _unrouted(self, error: HTTPException) -> Response:
+        """404 and 405 in the shape of the cloud that was asked."""
+        path = request.path
+        for cloud in self.simulation.world.clouds.values():
+            if path == cloud.prefix or path.startswith(cloud.prefix + "/"):
+                self.simulation.note(request.method, path, path, error.code, None)
+                words = "Method not allowed" if isinstance(error, MethodNotAllowed) else "Not found"
+                if not isinstance(error, (MethodNotAllowed, NotFound)):
+                    words = error.name
+                reply = cloud.refuse(Refusal(error.code or 500, f"{words}: {request.method} {path}"))
+                return Response(reply.body, reply.status, content_type=reply.content_type)
+        return Response(json_bytes({"error": f"{error.name}: {path}"}), error.code, content_type="application/json")
+
+
+def _status(cloud: SimulatedCloud, rule: FaultRule) -> Reply:
+    if rule.body is None:
+        reply = cloud.refuse(Refusal(rule.status, f"simulated {rule.status}"))
+    elif isinstance(rule.body, str):
+        reply = Reply(rule.status, rule.body.encode(), "text/plain; charset=utf-8")
+    else:
+        reply = Reply.of(rule.body, rule.status)
+    reply.headers.update(rule.headers)
+    return reply
+
+
+def _emptied(reply: Reply) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(reply.body)
+    return {name: [] if isinstance(value, list) else value for name, value in body.items()}
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8377,
+    state: Path | None = None,
+    on_ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Run a simulator in this thread until SIGTERM or Ctrl-C; `on_ready(url)` is called once it listens.
+
+    Raises StateInUse for a state file that is taken, OSError for a port that is, ValueError for a host off loopback.
+    """
+    simulation = Simulation(settings, state)
+    try:
+        server = Server(simulation, host=host, port=port)
+        signal.signal(signal.SIGTERM, _terminate)
+        on_ready(server.url)
+        server.run()
+    finally:
+        simulation.close()
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """Waitress ends its loop on SystemExit, as on Ctrl-C."""
+    raise SystemExit
+
+
+class _Task(WSGITask):
+    """Shows the application its connection."""
+
+    def get_environment(self) -> Any:
+        environ: Any = super().get_environment()
+        environ[_SOCKET] = self.channel.socket
+        return environ
+
+
+class _Channel(HTTPChannel):
+    task_class = _Task

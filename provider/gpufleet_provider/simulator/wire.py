@@ -1,0 +1,205 @@
+"""What passes between the HTTP server and a simulated cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from werkzeug.datastructures import Headers
+
+from .clock import parse_rfc3339
+
+if TYPE_CHECKING:
+    from .faults import Fate
+
+
+@dataclass
+class Call:
+    """One request, after routing."""
+
+    method: str
+    path: str
+    template: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Headers
+    body: bytes
+    fates: list[Fate] = field(default_factory=list["Fate"])
+    """What fault rules have in store for the cluster that this call creates."""
+
+
+@dataclass
+class Reply:
+    """One answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, value: Any, status: int = 200) -> Reply:
+        """`value` as compact JSON."""
+        return cls(status, json_bytes(value))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One documented operation: `path` is relative to the cloud's prefix, with `{names}`."""
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    answer: Callable[[Call], Reply]
+    creates: Literal["cluster", "volume", "instance", "ssh_key"] | None = None
+    public: bool = False
+    """Answered without a key."""
+
+
+class Refusal(Exception):
+    """The cloud says no; each cloud turns this into its own error bodies.
+
+    `code` is the vendor's word where there is one (`OUT_OF_STOCK`, `invalid_api_key`).
+    """
+
+    def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+
+
+def json_bytes(value: Any) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+class Body:
+    """A request body being read field by field; whatever stays unread is unknown to the API.
+
+    A `null` counts as absent. Every complaint is a `Refusal(400)` that names the field.
+    """
+
+    def __init__(self, fields: dict[str, Any], where: str = "") -> None:
+        self._sent = fields
+        self._fields = {name: value for name, value in fields.items() if value is not None}
+        self._where = where
+        self._known: set[str] = set()
+        self._children: list[Body] = []
+
+    @classmethod
+    def of(cls, raw: bytes) -> Body:
+        """Parse a request's JSON object."""
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            raise Refusal(400, "request body is not valid JSON") from None
+        if not isinstance(value, dict):
+            raise Refusal(400, "request body must be a JSON object")
+        return cls(value)  # pyright: ignore[reportUnknownArgumentType]
+
+    def is_null(self, name: str) -> bool:
+        """Whether the field was sent as null."""
+        return name in self._sent and self._sent[name] is None
+
+    def as_sent(self) -> dict[str, Any]:
+        """The object itself; nothing in it counts as unknown any more."""
+        self._known.update(self._sent)
+        self._children.clear()
+        return self._sent
+
+    def text(self, name: str) -> str | None:
+        """An optional string."""
+        return self._typed(name, str, "a string")
+
+    def need_text(self, name: str) -> str:
+        """A string that must be there and must not be empty."""
+        return self._need(name, self.text(name) or None)
+
+    def integer(self, name: str) -> int | None:
+        """An optional whole number; 8.0 is one, true is none."""
+        value = self._raw(name)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+            return value
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        raise self.bad(name, "must be an integer")
+
+    def need_integer(self, name: str) -> int:
+        """A whole number that must be there."""
+        return self._need(name, self.integer(name))
+
+    def flag(self, name: str) -> bool | None:
+        """An optional boolean."""
+        return self._typed(name, bool, "a boolean")
+
+    def instant(self, name: str) -> float | None:
+        """An optional RFC 3339 instant, in seconds since 1970."""
+        text = self.text(name)
+        if text is None:
+            return None
+        moment = parse_rfc3339(text)
+        if moment is None:
+            raise self.bad(name, "must be an RFC 3339 date-time")
+        return moment
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str | None:
+        """An optional word out of a closed list."""
+        value = self.text(name)
+        if value is not None and value not in allowed:
+            raise self.bad(name, f"must be one of {', '.join(allowed)}")
+        return value
+
+    def texts(self, name: str) -> list[str] | None:
+        """An optional list of strings."""
+        values: list[Any] | None = self._typed(name, list, "an array")
+        if values is not None and not all(isinstance(value, str) for value in values):
+            raise self.bad(name, "must be an array of strings")
+        return values
+
+    def child(self, name: str) -> Body | None:
+        """An optional object."""
+        value: dict[str, Any] | None = self._typed(name, dict, "an object")
+        return None if value is None else self._adopt(Body(value, f"{self._where}{name}."))
+
+    def children(self, name: str) -> list[Body] | None:
+        """An optional list of objects."""
+        values: list[Any] | None = self._typed(name, list, "an array")
+        if values is None:
+            return None
+        found: list[Body] = []
+        for index, value in enumerate(values):
+            if not isinstance(value, dict):
+                raise self.bad(f"{name}[{index}]", "must be an object")
+            found.append(self._adopt(Body(value, f"{self._where}{name}[{index}].")))  # pyright: ignore[reportUnknownArgumentType]
+        return found
+
+    def bad(self, name: str, reason: str, status: int = 400) -> Refusal:
+        """The refusal to raise for one field."""
+        return Refusal(status, f"{self._where}{name} {reason}", "invalid_request", f"{self._where}{name}")
+
+    def refuse_unknown(self) -> None:
+        """Raise for any field, however deep, that nobody has read."""
+        for name in self._fields:
+            if name not in self._known:
+                raise self.bad(name, "is not a known field")
+        for child in self._children:
+            child.refuse_unknown()
+
+    def _adopt(self, child: Body) -> Body:
+        self._children.append(child)
+        return child
+
+    def _raw(self, name: str) -> Any:
+        self._known.add(name)
+        return self._fields.get(name)
+
+    def _typed(self, name: str, kind: type[Any], words: str) -> Any:
+        value = self._raw(name)
+        if value is not None and not isinstance(value, kind):
+            raise self.bad(name, f"must be {words}")
+        return value
+
+    def _need(self, name: str, value: Any) -> Any:
+        if value is None:
+            raise self.bad(name, "is required")
+        return value

@@ -1,0 +1,16 @@
+"""Together as the simulator plays it: every route of its cluster API, its errors, and what happens by itself.
+
+Written from the vendor's documents alone; it shares no model and no code with the client. `switches.py` lists what
+nobody outside Together knows. Prices, durations and stock are made up, in `catalogue.py` and `lifecycle.py`.
+
+Sold out by default: region `us-west-2`, and B300_SXM in `us-east-1`.
+
+Not simulated: `/v3/whoami`, projects, billing usage, key-based SSH and its key store, quotas, rate limits (except as
+faults), capacity pools as objects (any id is taken, any number can be drawn), slurm images and start-up scripts
+(accepted, not run), and workloads: nobody uses the GPUs, so the autoscaler only moves when
+`/_sim/clusters/{id}/autoscale` says so.
+"""
+
+from .cloud import Together as CLOUD
+
+__all__ = ["CLOUD"]

@@ -1,0 +1,149 @@
+"""What the simulated Together keeps about clusters, nodes, volumes and remediations."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from gpufleet_provider.simulator.world import Record
+
+
+class PhaseChange(BaseModel):
+    """A phase and the cloud time at which it was entered."""
+
+    phase: str
+    at: float
+
+
+class Node(BaseModel):
+    """A control plane or GPU worker node."""
+
+    node_id: str
+    instance_id: str
+    status: str = "Pending"
+    phases: list[PhaseChange] = Field(default_factory=list[PhaseChange])
+    is_preemptible: bool = False
+    marked_for_deletion: bool = False
+    deleted_at: float | None = None
+    latest_remediation_id: str | None = None
+
+
+class LifecycleEvent(BaseModel):
+    """One entry of node_lifecycle_events."""
+
+    node_id: str
+    reason: str
+    message: str
+    at: float
+
+
+class AddOn(BaseModel):
+    """An add-on, shown only while it is enabled."""
+
+    name: str
+    add_on_type: str
+    config: dict[str, Any]
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether any part of its config says so."""
+        return any(part.get("enabled", True) for part in self.config.values()) if self.config else True
+
+
+class Cluster(Record):
+    """A cluster; fields that no reply changes are named as in the API."""
+
+    kind: ClassVar[str] = "together.cluster"
+
+    region: str
+    gpu_type: str
+    cluster_type: str
+    billing_type: str
+    num_gpus: int
+    num_reserved_gpus: int = 0
+    num_capacity_pool_gpus: int = 0
+    capacity_pool_id: str | None = None
+    desired_preemptible_gpus: int = 0
+    autoscaled_gpus: int = 0
+    auto_scale: bool = False
+    auto_scale_max_gpus: int | None = None
+    cuda_version: str
+    nvidia_driver_version: str
+    os: str
+    driver_id: str
+    project_id: str
+    duration_hours: int | None = None
+    reservation_start_time: float | None = None
+    reservation_end_time: float | None = None
+    slurm_shm_size_gib: int | None = None
+    install_traefik: bool = False
+    oidc_config: dict[str, Any] | None = None
+    cluster_config: dict[str, Any]
+    add_ons: list[AddOn] = Field(default_factory=list[AddOn])
+    acceptance_tests: dict[str, Any] = Field(default_factory=dict[str, Any])
+    volume_ids: list[str] = Field(default_factory=list[str])
+
+    pace: float = 1.0
+    """By how much every duration of this cluster is stretched."""
+    status: str
+    phases: list[PhaseChange] = Field(default_factory=list[PhaseChange])
+    control_plane_ready: bool = False
+    control_plane_nodes: list[Node] = Field(default_factory=list[Node])
+    workers: list[Node] = Field(default_factory=list[Node])
+    deleted_workers: list[Node] = Field(default_factory=list[Node])
+    events: list[LifecycleEvent] = Field(default_factory=list[LifecycleEvent])
+    nodes_made: int = 0
+    is_visible: bool = True
+    is_tombstone: bool = False
+    sold_gpus: int = 0
+    paused_from: str | None = None
+
+    @property
+    def wanted_gpus(self) -> int:
+        """Standard GPUs that the cluster should have, the autoscaler's included."""
+        return self.num_gpus + self.autoscaled_gpus
+
+    @property
+    def standing(self) -> list[Node]:
+        """Standard worker nodes that are to stay."""
+        return [node for node in self.workers if not node.is_preemptible and not node.marked_for_deletion]
+
+    def node(self, node_id: str) -> Node | None:
+        """A node by its id, of either plane."""
+        return next((node for node in (*self.workers, *self.control_plane_nodes) if node.node_id == node_id), None)
+
+
+class Volume(Record):
+    """A shared volume."""
+
+    kind: ClassVar[str] = "together.volume"
+
+    region: str
+    size_tib: int
+    project_id: str
+    is_lifecycle_independent: bool
+    status: str = "provisioning"
+    attached_to: list[str] = Field(default_factory=list[str])
+
+
+class Remediation(Record):
+    """A remediation; `name` is its id, and its own fields are named as in the API."""
+
+    kind: ClassVar[str] = "together.remediation"
+
+    cluster_id: str
+    instance_id: str
+    node_id: str
+    mode: str
+    trigger: str
+    state: str
+    reason: str | None = None
+    requested_by: str | None = None
+    reviewed_by: str | None = None
+    review_time: float | None = None
+    review_comment: str | None = None
+    start_time: float | None = None
+    end_time: float | None = None
+    update_time: float
+    error_message: str | None = None

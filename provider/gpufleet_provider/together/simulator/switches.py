@@ -1,0 +1,70 @@
+"""What nobody outside Together knows, as switches; each default is the answer that the documents suggest."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gpufleet_provider.simulator.world import Switches
+
+
+class TogetherSwitches(Switches):
+    """Numbers in brackets are the questions of the fact sheet.
+
+    When the credits run out, on-demand clusters are paused and creates answer 402.
+    """
+
+    unique_cluster_names: bool = False
+    """[1] Whether a second live cluster of one name in one region is refused with `conflict_status`."""
+    conflict_status: Literal[400, 409] = 409
+    """[2] The status of conflicts that are not `Out of stock`, which is always 409."""
+    deleted_cluster: Literal["deleting_then_404", "404_at_once", "tombstone"] = "deleting_then_404"
+    """[3] What follows an accepted delete. A tombstone reads 404 by id but stays in the list for ten more minutes."""
+    delete_while_deleting: Literal[200, 404, 409] = 200
+    """[4] The status of a DELETE for a cluster that is being deleted."""
+    update_while_not_ready: Literal["accept", "refuse"] = "refuse"
+    """[5] Whether PUT is taken while the cluster is not Ready or Degraded. It never is while Deleting."""
+    cluster_config_update: Literal["merge", "replace"] = "merge"
+    """[6] Whether keys that a PUT's cluster_config leaves out keep their values or go back to their defaults."""
+    unknown_add_on: Literal["refuse", "ignore", "add"] = "refuse"
+    """[7] What a PUT does with an add-on that the cluster has not."""
+    volume_is_lifecycle_independent: bool = True
+    """[8] The default of is_lifecycle_independent, for every volume that does not say."""
+    volume_released: Literal["cluster_gone", "delete_accepted"] = "cluster_gone"
+    """[8] When a volume stops being bound."""
+    autoscaled_num_gpus: Literal["base", "current"] = "base"
+    """[9] What num_gpus shows on a cluster whose autoscaler has added nodes."""
+    project_filter: Literal["projectId", "project_id", "both", "ignored"] = "projectId"
+    """[10] Which query key filters the lists."""
+    driver_id: Literal["catalogue", "internal", "absent"] = "catalogue"
+    """[11] The value of nvidia_driver_version_id: the catalogue's id, another one, or nothing."""
+    unlisted_phases: Literal["documented", "undocumented"] = "documented"
+    """[12] What status says in phases that have no status in the schema: its neighbour's, or an unlisted word."""
+    failed_tests: Literal["terminal", "retried"] = "terminal"
+    """[13] Whether a cluster whose tests failed stays so, or tries again after ten minutes and passes."""
+    cluster_type_update: Literal["accept", "refuse"] = "accept"
+    """[14] Whether PUT may switch between KUBERNETES and SLURM."""
+    volume_multi_attach: bool = False
+    """[15] Whether a bound volume can be attached to a second cluster."""
+    scale_down_first: Literal["newest", "oldest", "unhealthy"] = "newest"
+    """[16] Which nodes leave first."""
+    error_shape: Literal["error", "rpc", "text"] = "error"
+    """[17] `{"error": {…}}`, the RPC shape with the useful words in details[], or plain text."""
+
+    status_while_scaling: Literal["Ready", "WaitingForDataPlaneNodes"] = "Ready"
+    """What status says while nodes come and go."""
+    invalid_status: Literal[400, 422] = 400
+    """The status of a refused body."""
+    volume_delete_refusal: Literal["conflict", "success_false"] = "conflict"
+    """How the delete of an attached volume is refused: with `conflict_status`, or 200 and `success: false`."""
+    driver_readback: Literal["as_given", "full"] = "as_given"
+    """Whether `12.6` and `560` read back as sent, or as `12.6.3` and `560.35.03`."""
+    visible_after_seconds: float = 0
+    """Cloud time for which a new cluster reads 404 and is missing from the list."""
+    pause_grace_seconds: float = 86400
+    """Cloud time from a pause for lack of credits to the decommissioning."""
+    preemptible_gpus: int = 64
+    """Preemptible GPUs that can be had in each region."""
+    stock_gpus: dict[str, dict[str, int]] = Field(default_factory=dict[str, dict[str, int]])
+    """Overrides of the catalogue's stock, by region and GPU type."""
