@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from gpufleet_provider.simulator import DEFAULT_SPEED, BadControl, Settings, StateInUse
 from gpufleet_provider.simulator.server import serve
 
