@@ -26,13 +26,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote, urlsplit
 
-import yaml
-
 from . import journal_file, locks
 from .checkpoint import Crypter, CrypterOf, Snapshot, dump_checkpoint, load_checkpoint, load_deployment
 from .durable import copy_atomically, make_private_folder, write_atomically
 from .errors import ProjectError, StateError
 from .journal import Journal, Rebuilt, rebuild
+from .markup import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -358,16 +357,13 @@ class FileBackend:
     def _check_layout(self) -> None:
         meta = self._root / "meta.yaml"
         try:
-            content: object = yaml.safe_load(meta.read_bytes())
+            version: object = read_mapping(meta).get("version")
         except FileNotFoundError:
             if any((self._root / "stacks").glob("*.json*")):
                 raise StateError(
                     f"{self.folder}: stacks without projects; run `pulumi state upgrade` with the Pulumi CLI"
                 ) from None
             return
-        except yaml.YAMLError as error:
-            raise StateError(f"{meta}: damaged: {' '.join(str(error).split())}") from error
-        version = cast("dict[str, Any]", content).get("version") if isinstance(content, dict) else None
         if version == 0:
             raise StateError(f"{meta}: the layout without projects; run `pulumi state upgrade` with the Pulumi CLI")
         if version != _LAYOUT_VERSION:

@@ -1,0 +1,1 @@
+"""The resources of the package `random`, for machines without its plugin binary."""
