@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ def controls(simulation: Simulation) -> Blueprint:
     def get(path: str, answer: Callable[[], Any]) -> None:
         api.add_url_rule(path, f"get {path}".replace(".", " "), lambda: _json(answer()), methods=["GET"])
 
-    get("/health", lambda: {"ok": True, "clouds": {n: it.prefix for n, it in simulation.world.clouds.items()}})
+    get("/health", lambda: {"ok": True, "pid": os.getpid(), "clouds": list(simulation.world.clouds)})
     get("/ledger", simulation.ledger)
     get("/live_history", simulation.live_history)
     get("/requests", simulation.requests)

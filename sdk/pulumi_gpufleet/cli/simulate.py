@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 from gpufleet_provider.simulator import DEFAULT_SPEED, BadControl, Settings, StateInUse
 from gpufleet_provider.simulator.server import serve
 
+START_SECONDS = 30.0
 
-@click.command()
+
+@click.command("simulate")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", default=8377, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File that survives a restart.")
@@ -35,7 +45,10 @@ from gpufleet_provider.simulator.server import serve
     metavar="CLOUD.NAME=VALUE",
     help="Answer an open question about a cloud, as in together.error_shape=rpc. GET /_sim/switches lists them.",
 )
-def simulate(
+@click.option("--background", is_flag=True, help="Start one that goes on by itself, unless one listens already.")
+@click.option("--ledger", is_flag=True, help="Show what runs in the one that listens, and what everything has cost.")
+@click.option("--stop", is_flag=True, help="End the one that listens.")
+def command(
     host: str,
     port: int,
     state: Path | None,
@@ -43,6 +56,9 @@ def simulate(
     provisioning: str | None,
     seed: int,
     switches: tuple[str, ...],
+    background: bool,
+    ledger: bool,
+    stop: bool,
 ) -> None:
     """Simulate Together and Shadeform until Ctrl-C.
 
@@ -50,8 +66,15 @@ def simulate(
     `wrong`.
     """
     settings = Settings(speed, _range(provisioning), _switches(switches), seed)
+    url = f"http://{'[::1]' if host == '::1' else host}:{port}"
+    if ledger:
+        return _show_ledger(url)
+    if stop:
+        return _stop(url)
+    if background:
+        return _start_in_background(url, state)
     try:
-        serve(settings, host=host, port=port, state=state, on_ready=lambda url: _announce(url, speed))
+        serve(settings, host=host, port=port, state=state, on_ready=lambda ready: _announce(ready, speed))
     except OSError as error:
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {error.strerror or error}; is a simulator running already? (--port)"
@@ -64,6 +87,72 @@ def _announce(url: str, speed: float) -> None:
     click.echo(f"TOGETHER_BASE_URL={url}/together/v1")
     click.echo(f"SHADEFORM_BASE_URL={url}/shadeform/v1")
     click.echo(f"simulating at {url}, {speed:g} cloud seconds per second; Ctrl-C ends it", err=True)
+
+
+def _start_in_background(url: str, state: Path | None) -> None:
+    if _ask(url, "health") is not None:
+        click.echo(f"simulator: {url} (was running)")
+        return
+    if state is not None:
+        state.parent.mkdir(parents=True, exist_ok=True)
+    again = [argument for argument in sys.argv[1:] if argument != "--background"]
+    words = [sys.executable, "-c", "from pulumi_gpufleet.cli import main; main()", *again]
+    with tempfile.TemporaryFile("w+") as complaint:
+        child = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaint, start_new_session=True
+        )
+        if not _until(lambda: _ask(url, "health") is not None or child.poll() is not None):
+            child.terminate()
+            raise click.ClickException(f"the simulator did not answer at {url} within {START_SECONDS:g} s")
+        if _ask(url, "health") is None:
+            complaint.seek(0)
+            last = complaint.read().strip().splitlines()[-1:] or ["the simulator ended at once"]
+            raise click.ClickException(last[0].removeprefix("Error: "))
+    click.echo(f"simulator: {url} (started, process {child.pid})")
+
+
+def _stop(url: str) -> None:
+    health = _ask(url, "health")
+    if health is None:
+        click.echo(f"no simulator listens at {url}")
+        return
+    os.kill(int(health["pid"]), signal.SIGTERM)
+    if not _until(lambda: _ask(url, "health") is None):
+        raise click.ClickException(f"the simulator at {url} (process {health['pid']}) does not end")
+    click.echo(f"ended the simulator at {url}")
+
+
+def _show_ledger(url: str) -> None:
+    found = _ask(url, "ledger")
+    if found is None:
+        raise click.ClickException(f"no simulator listens at {url}; start one with `gpufleet simulate`")
+    dollars = found.pop("cost")
+    for kind, lines in sorted(found.items()):
+        living = [line for line in lines if line["deleted_at"] is None]
+        click.echo(f"{kind}: {len(living)} of {len(lines)} left")
+        for line in living:
+            click.echo(f"  {line['cloud']} {line['id']} {line['name']} {line['status']} ${line['cost']:.2f}")
+    click.echo("cost: " + ", ".join(f"{cloud} ${sum_:.2f}" for cloud, sum_ in dollars.items()))
+
+
+def _ask(url: str, what: str) -> dict[str, Any] | None:
+    """A control's answer, or None where no simulator listens."""
+    try:
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            response = client.get(f"{url}/_sim/{what}")
+            return response.json() if response.status_code == 200 else None
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def _until(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; false when it does not come in time."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _range(text: str | None) -> tuple[float, float] | None:
