@@ -95,19 +95,19 @@ def generated_files(sdk: Path = SDK) -> dict[Path, str]:
     return files
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, sdk: Path = SDK) -> int:
     """Write what is stale and remove what is left over; with `--check`, list it and return 1 if there is any."""
     parser = argparse.ArgumentParser(prog="python -m gpufleet_provider.generate", description=inspect.getdoc(main))
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     options = parser.parse_args(arguments)
-    files = generated_files()
+    files = generated_files(sdk)
     stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     left_over = [
-        path for path in SDK.glob("*/*.py") if path not in files and path.read_text().startswith(HEADER.split("{")[0])
+        path for path in sdk.glob("*/*.py") if path not in files and path.read_text().startswith(HEADER.split("{")[0])
     ]
     for path in (*stale, *left_over):
         verb = "left over" if path in left_over else "stale"
-        print(f"{verb if options.check else f'{verb}, put right'}: {path.relative_to(SDK.parents[1])}")
+        print(f"{verb if options.check else f'{verb}, put right'}: {path.relative_to(sdk.parents[1])}")
     if options.check:
         if stale or left_over:
             print("run `make sdk` and commit what it changes", file=sys.stderr)

@@ -1,0 +1,20 @@
+"""An argument that is required."""
+
+from pulumi_gpufleet import shadeform, together
+from pulumi_gpufleet.components import Fleet
+
+together.Cluster(  # error: Argument missing for parameter "num_gpus"
+    "train", region="us-central-8", gpu_type="H100_SXM", billing_type="ON_DEMAND"
+)
+together.Cluster("train")  # error: Arguments missing for parameters "region", "gpu_type", "num_gpus", "billing_type"
+shadeform.Cluster(  # error: Argument missing for parameter "cluster_type"
+    "batch", cloud="denvr", region="houston-usa-1", num_instances=2
+)
+together.ClusterConfigArgs()  # error: Argument missing for parameter "load_balancer"
+volume: together.SharedVolumeArgsDict = {"size_tib": 1, "region": "x"}  # error: "volume_name" is required
+Fleet(
+    "fleet",
+    together={  # error: is not assignable to "ClusterArgsDict"
+        "train": {"region": "us-central-8", "num_gpus": 8, "gpu_type": "H100_SXM"},
+    },
+)
