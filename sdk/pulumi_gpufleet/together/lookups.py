@@ -37,7 +37,8 @@ def get_cluster(id: str) -> GetClusterResult:
 
 def get_cluster_output(id: pulumi.Input[str]) -> pulumi.Output[GetClusterResult]:
     """Return a living cluster by its id; all of it is secret, since its kubeconfig is."""
-    return pulumi.Output.secret(ask_later(CLOUD, id, get_cluster))
+    # A secret question has a secret answer; `Output.secret` of the answer would make plain dictionaries of its types.
+    return ask_later(CLOUD, pulumi.Output.secret(id), get_cluster)
 
 
 def get_kube_config(id: str) -> str:
@@ -57,4 +58,4 @@ def get_kube_config_output(id: pulumi.Input[str]) -> pulumi.Output[str]:
     By `cluster.id` it stays known in the preview of a change in place, when `cluster.kube_config` does not: what is
     deployed into a cluster does not ripple when the cluster is scaled.
     """
-    return pulumi.Output.secret(ask_later(CLOUD, id, get_kube_config))
+    return ask_later(CLOUD, pulumi.Output.secret(id), get_kube_config)
