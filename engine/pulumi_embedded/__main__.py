@@ -1,0 +1,5 @@
+"""`python -m pulumi_embedded`."""
+
+from .cli import main
+
+main(prog_name="pulumi-embedded")

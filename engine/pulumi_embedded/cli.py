@@ -1,0 +1,86 @@
+"""The command `pulumi-embedded`: commands and flags are those of the Pulumi CLI, as far as they go."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from .errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FAILED = 1
+"""The deployment failed; it has said why."""
+REFUSED = 255
+"""The command could not even begin."""
+
+
+class Fail(Exception):
+    """End with this exit code; everything was said."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def command(group: click.Group, name: str | None = None) -> Callable[[Callable[P, R]], click.Command]:
+    """A subcommand that ends with one line and an exit code when the engine refuses."""
+
+    def decorate(function: Callable[P, R]) -> click.Command:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                function(*args, **kwargs)
+            except Fail as failure:
+                sys.exit(failure.code)
+            except EngineError as error:
+                click.echo(f"error: {error}", err=True)
+                sys.exit(REFUSED)
+            except KeyboardInterrupt:
+                sys.exit(130)
+
+        return group.command(name)(run)
+
+    return decorate
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-C", "--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Run as if here.")
+@click.option("--non-interactive", is_flag=True, help="Never ask.")
+@click.version_option(package_name="pulumi-gpufleet", prog_name="pulumi-embedded")
+def main(cwd: Path | None, non_interactive: bool) -> None:
+    """Deploy Pulumi programs in Python where there is no Pulumi CLI, with its protocol, its plugins and its state."""
+    if cwd:
+        os.chdir(cwd)
+    if non_interactive:
+        os.environ["PULUMI_NON_INTERACTIVE"] = "true"
+
+
+def shared(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options at once."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _load_commands() -> None:
+    from . import config_commands, deploy_commands, stack_commands
+
+    for module in (deploy_commands, stack_commands, config_commands):
+        module.add_to(main)
+
+
+_load_commands()

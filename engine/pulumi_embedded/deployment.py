@@ -1,0 +1,494 @@
+"""One deployment from beginning to end: an update of the program, a refresh, a destroy, or the preview of one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from . import urn as urns
+from .builtin_provider import BuiltinProvider, StackOutputs
+from .dependencies import DependencyGraph
+from .errors import EngineError
+from .events import Events, Prelude, Result, Summary
+from .executor import StepExecutor, StepFailed, Stopped
+from .generator import Options, Refused, StepGenerator
+from .goals import Goal, ReadGoal, carried_over
+from .language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
+from .ledger import without_dangling
+from .monitor import Services, ShutDown
+from .plugins import DYNAMIC_PACKAGE, PluginHost
+from .provider_api import Invoked, Provider, ProviderError
+from .registry import ProviderRegistry, with_plugin
+from .steps import (
+    Delete,
+    DeleteReplaced,
+    Discard,
+    DiscardReplaced,
+    Refresh,
+    RemovePendingReplace,
+    SkippedCreate,
+    Step,
+    Untargeted,
+)
+from .values import Properties, PropertyValue, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .checkpoint import ResourceState, Snapshot
+    from .journal import Journal
+
+Kind = Literal["update", "refresh", "destroy"]
+
+
+@dataclass(slots=True)
+class Target:
+    """The stack that is deployed, and the program for it."""
+
+    stack: str
+    project: str
+    organization: str
+    config: dict[str, str | Secret]
+    """Decrypted, by `<namespace>:<name>`; objects as their JSON."""
+    root_directory: Path
+    program_directory: Path
+    program: Path
+    python: str
+    environment: dict[str, str]
+    stack_outputs: StackOutputs
+    disabled_default_providers: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a deployment ended."""
+
+    result: Result
+    changes: dict[str, int]
+    duration_seconds: float
+    resources: list[ResourceState] = field(default_factory=list["ResourceState"])
+    """What a refresh's preview would leave."""
+
+
+class DeploymentRun:
+    """Runs one deployment (and is `monitor.Deployment` and `steps.StepContext` for its parts)."""
+
+    def __init__(
+        self, target: Target, base: Snapshot | None, options: Options, events: Events, journal: Journal | None
+    ) -> None:
+        self.preview = options.preview
+        self._target = target
+        self._options = options
+        self._events = events
+        self._journal = journal
+        self._base = base
+        self._states = list(base.resources) if base else []
+        builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
+        self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
+        self._registry = ProviderRegistry(self._host)
+        self._executor = StepExecutor(self, options, events, journal)
+        self._services = Services(self, events, target.root_directory)
+        self._generator = self._new_generator()
+        self._default_providers: dict[tuple[str, str, str], asyncio.Task[str]] = {}
+        self._source_is_done = asyncio.Event()
+        self._is_over = asyncio.Event()
+        self._stop_source = asyncio.Event()
+        self._canceled = False
+        self._failed = False
+        self._stack_outputs: tuple[str, Properties] | None = None
+
+    def _new_generator(self) -> StepGenerator:
+        return StepGenerator(
+            stack=self._target.stack,
+            project=self._target.project,
+            options=self._options,
+            olds={state.urn: state for state in self._states if not state.delete},
+            graph=DependencyGraph(self._states),
+            registry=self._registry,
+            events=self._events,
+        )
+
+    # --- from beginning to end ----------------------------------------------------------------------------------------
+
+    async def run(self, kind: Kind) -> Outcome:
+        """Run the deployment. What went wrong was told through the events."""
+        started = time.monotonic()
+        self._events.emit(
+            Prelude({key: "[secret]" if isinstance(v, Secret) else v for key, v in self._target.config.items()})
+        )
+        self._host.engine_address = await self._services.start()
+        try:
+            self._warn_of_pending_operations(kind)
+            self._check_targets()
+            if kind == "refresh" or self._options.refresh:
+                await self._refresh()
+            if kind == "update":
+                await self._update()
+            elif kind == "destroy":
+                await self._delete(self._states)
+        except (Refused, Stopped, StepFailed):
+            self._failed = True
+        except EngineError as error:
+            self._failed = True
+            self._events.error(str(error))
+        finally:
+            self._executor.stop()
+            await self._services.settle()
+            self._is_over.set()
+            self._finish_stack_outputs()
+            await self._registry.close()
+            await self._services.stop()
+        failed = self._failed or self._executor.failed or self._generator.failed
+        result: Result = "failed" if failed else "canceled" if self._canceled else "succeeded"
+        if result != "succeeded":
+            self._events.error(f"{'preview' if self.preview else 'update'} {result}")
+        outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started, self._states)
+        self._events.emit(
+            Summary(outcome.changes, outcome.duration_seconds, self.preview, result, self._executor.maybe_corrupt)
+        )
+        return outcome
+
+    async def cancel(self) -> None:
+        """Begin nothing new, and ask the plugins to bring what is under way to an end."""
+        if self._canceled:
+            return
+        self._canceled = True
+        self._executor.stop()
+        self._stop_source.set()
+        await self._host.cancel()
+
+    def _warn_of_pending_operations(self, kind: Kind) -> None:
+        pending = self._base.pending_operations if self._base else []
+        if not pending or kind == "refresh" or self.preview:
+            return
+        listed = "".join(f"  * {op.resource.urn}, interrupted while {op.type}\n" for op in pending)
+        self._events.warning(
+            f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
+            f"deployment.\n{listed}These resources are in an unknown state because the engine was interrupted while "
+            "waiting for changes to these resources to complete. Look at the provider whether the operations "
+            "completed, then run `refresh`, which reads the resources again; `refresh --clear-pending-creates` "
+            "forgets the creates."
+        )
+
+    def _check_targets(self) -> None:
+        known = {state.urn for state in self._states}
+        for targets in (self._options.replace_targets,):
+            for urn in sorted(targets.literals) if targets else ():
+                if urn not in known:
+                    self._events.error(f"Target '{urn}' could not be found in the stack.")
+                    raise Refused
+
+    # --- the program --------------------------------------------------------------------------------------------------
+
+    async def _update(self) -> None:
+        self._generator = self._new_generator()
+        target = self._target
+        settings = ProgramSettings(
+            project=target.project,
+            stack=target.stack,
+            organization=target.organization,
+            root_directory=str(target.root_directory),
+            program=str(target.program),
+            working_directory=str(target.program_directory),
+            monitor=self._host.engine_address,
+            engine=self._host.engine_address,
+            parallel=self._options.parallel,
+            dry_run=self.preview,
+            config={
+                key: str(value.element) if isinstance(value, Secret) else value for key, value in target.config.items()
+            },
+            config_secret_keys=[key for key, value in target.config.items() if isinstance(value, Secret)],
+        )
+        program = await Program.start(target.python, settings, target.environment, self._events)
+        exit_ = asyncio.ensure_future(program.wait())
+        try:
+            await self._run_source(exit_)
+            if not self._executor.stopped and not self._failed:
+                await self._services.settle()
+                await self._after_program()
+        finally:
+            self._executor.stop()
+            await self._services.settle()
+            self._finish_stack_outputs()
+            self._is_over.set()
+            await program.stop(grace_seconds=10 if exit_.done() or self._source_is_done.is_set() else 2)
+            exit_.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await exit_
+
+    async def _run_source(self, exit_: asyncio.Future[int]) -> None:
+        """Wait until the program has declared everything, or has failed, or the deployment was stopped."""
+        done = asyncio.ensure_future(self._source_is_done.wait())
+        stop = asyncio.ensure_future(self._stop_source.wait())
+        await asyncio.wait([exit_, done, stop], return_when=asyncio.FIRST_COMPLETED)
+        done.cancel()
+        stop.cancel()
+        if self._stop_source.is_set() or self._source_is_done.is_set():
+            return
+        code = exit_.result()
+        if code == 0:
+            return
+        self._failed = True
+        self._executor.stop()
+        if code < 0:
+            self._events.error(f"the program was ended by signal {-code}")
+        elif code != EXPLAINED_EXIT_CODE:
+            self._events.error(f"Program exited with non-zero exit code: {code}")
+
+    async def _after_program(self) -> None:
+        targets = self._options.targets
+        known = {state.urn for state in self._states} | self._generator.urns
+        missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
+        await self._delete(
+            [
+                state
+                for state in self._states
+                if id(state) not in self._generator.condemned
+                and (state.delete or not self._generator.is_operated_on(state.urn))
+            ]
+        )
+        for urn in missing:
+            self._failed = True
+            self._events.error(f"Target '{urn}' could not be found in the stack.")
+
+    async def program_is_done(self) -> None:
+        """The program has declared everything; returns when the deployment is over."""
+        self._source_is_done.set()
+        await self._is_over.wait()
+
+    # --- what the program asks ------------------------------------------------------------------------------------------
+
+    async def register(self, goal: Goal) -> tuple[ResourceState, str]:
+        """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
+        with self._ending_on_failure():
+            new, steps = await self._generator.register(goal)
+            for step in steps:
+                self._generator.check_skipped(step)
+            if self._executor.failed_urns and self._needs_failed(new):
+                self._executor.failed_urns.add(new.urn)
+                return new, "skipped"
+            try:
+                await self._executor.run(steps)
+                if steps and steps[0].op in ("import", "import-replacement"):
+                    new, steps = await self._generator.after_import(goal, new)
+                    await self._executor.run(steps)
+            except StepFailed:
+                if self._options.continue_on_error:
+                    return new, "failed"
+                raise
+            skipped = any(isinstance(step, SkippedCreate) for step in steps)
+            carried = next((s.new for s in reversed(steps) if isinstance(s, Untargeted) and s.new), None)
+            return carried or new, "unknown" if skipped else "success"
+
+    def _needs_failed(self, new: ResourceState) -> bool:
+        return any(urn in self._executor.failed_urns for urn in new.dependency_urns)
+
+    async def read(self, goal: ReadGoal) -> ResourceState:
+        """Look at somebody else's resource."""
+        with self._ending_on_failure():
+            new, steps = self._generator.read(goal)
+            await self._executor.run(steps)
+            return new
+
+    async def register_outputs(self, urn: str, outputs: Properties) -> None:
+        """Take the outputs of a component; those of the stack wait for the end, which says how to merge them."""
+        if urns.type_of(urn) == urns.ROOT_TYPE:
+            self._stack_outputs = (urn, outputs)
+            return
+        if self._executor.stopped:
+            raise ShutDown
+        self._executor.register_outputs(urn, outputs)
+
+    async def invoke(self, token: str, args: Properties, provider: str, version: str, download_url: str) -> Invoked:
+        """Call a function of a package."""
+        if self._executor.stopped:
+            raise ShutDown
+        package = urns.package_of(token)
+        instance: Provider
+        if package == "pulumi":
+            instance = self._host.builtin
+        else:
+            reference = provider or await self.default_provider(package, version, download_url, token)
+            urn, _ = urns.split_reference(reference)
+            instance = await self._registry.ensure(reference, self._generator.olds.get(urn))
+        try:
+            return await instance.invoke(token, args, self.preview)
+        except ProviderError as error:
+            raise ProviderError(f"invocation of {token} returned an error: {error}") from None
+
+    async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
+        """The reference of the package's default provider, which is made if need be."""
+        disabled = self._target.disabled_default_providers
+        if package != "pulumi" and ("*" in disabled or package in disabled):
+            raise ProviderError(f"Default provider for '{package}' disabled. '{user}' must use an explicit provider.")
+        key = (package, version, download_url)
+        if key not in self._default_providers:
+            self._default_providers[key] = asyncio.ensure_future(self._make_default_provider(*key))
+        return await asyncio.shield(self._default_providers[key])
+
+    async def _make_default_provider(self, package: str, version: str, download_url: str) -> str:
+        goal = Goal(
+            type=urns.provider_type(package),
+            name=urns.default_provider_name(version, download_url),
+            custom=True,
+            properties=with_plugin(self._package_config(package), version, download_url),
+        )
+        state, _ = await self.register(goal)
+        return urns.reference(state.urn, state.id)
+
+    def _package_config(self, package: str) -> dict[str, PropertyValue]:
+        config: dict[str, PropertyValue] = {}
+        for key, value in sorted(self._target.config.items()):
+            namespace, _, name = key.partition(":")
+            if package == DYNAMIC_PACKAGE:
+                config[key] = value
+            elif namespace == package:
+                config[name] = value
+        return config
+
+    @contextlib.contextmanager
+    def _ending_on_failure(self):  # noqa: ANN202 (a generator-based context manager)
+        """End the deployment when its program asks for something that fails; the caller only learns that it is over."""
+        if self._executor.stopped:
+            raise ShutDown
+        try:
+            yield
+        except (Refused, StepFailed, Stopped):
+            if self._executor.failed or not self._executor.stopped:
+                self._failed = True
+            self._end_source()
+            raise ShutDown from None
+        except ProviderError as error:
+            self._failed = True
+            self._events.error(str(error))
+            self._end_source()
+            raise ShutDown from None
+
+    def _end_source(self) -> None:
+        self._executor.stop()
+        self._stop_source.set()
+
+    def _finish_stack_outputs(self) -> None:
+        if self._stack_outputs is None:
+            return
+        (urn, outputs), self._stack_outputs = self._stack_outputs, None
+        old = self._generator.olds.get(urn)
+        if (self._failed or self._executor.failed or self._canceled or self._generator.failed) and old is not None:
+            # An output that this run did not get to is not an output that the program dropped.
+            outputs = old.outputs | outputs
+        with contextlib.suppress(ProviderError):
+            self._executor.register_outputs(urn, outputs)
+
+    # --- deletions ----------------------------------------------------------------------------------------------------
+
+    async def _delete(self, states: Sequence[ResourceState]) -> None:
+        steps = [step for state in states if (step := self._deletion(state)) is not None]
+        steps = await self._select(steps)
+        await _in_reverse(steps, self._executor)
+
+    def _deletion(self, state: ResourceState) -> Step:
+        self._generator.deletes.add(state.urn)
+        if state.delete:
+            return DiscardReplaced(state, None) if state.external else DeleteReplaced(state, None)
+        if state.pending_replacement:
+            return RemovePendingReplace(state, None)
+        return Discard(state, None) if state.external else Delete(state, None)
+
+    async def _select(self, steps: list[Step]) -> list[Step]:
+        """Of the deletions, those that `--target` names; what depends on them has to be named too."""
+        targets = self._options.targets
+        if targets is None:
+            return steps
+        wanted = {id(step.resource) for step in steps if step.urn in targets}
+        for step in steps:
+            if step.urn in targets:
+                dependents = self._generator.graph.depending_on(step.resource, (), children=True)
+                wanted.update(id(state) for state in dependents)
+        selected = [step for step in steps if id(step.resource) in wanted]
+        unnamed = [] if self._options.target_dependents else [step for step in selected if step.urn not in targets]
+        for step in unnamed:
+            self._events.error(
+                f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
+                "Either include resource in --target list or pass --target-dependents to proceed.",
+                step.urn,
+            )
+            self._generator.failed = True
+        if unnamed and not self.preview:
+            raise Refused
+        for step in steps:
+            if id(step.resource) not in wanted:
+                self._generator.deletes.discard(step.urn)
+                await self._executor.run([Untargeted(step.resource, carried_over(step.resource))])
+        return selected
+
+    # --- refresh ------------------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        targets = self._options.targets
+        steps = [Refresh(state, state) for state in self._states if targets is None or state.urn in targets]
+        await asyncio.gather(*(self._refresh_one(step) for step in steps))
+        replaced = {id(step.old): step.new for step in steps}
+        self._states = without_dangling(
+            [new for state in self._states if (new := replaced.get(id(state), state)) is not None]
+        )
+        if self._executor.failed:
+            raise StepFailed
+        if self._canceled:
+            raise Stopped
+        self._generator = self._new_generator()
+
+    async def _refresh_one(self, step: Refresh) -> None:
+        # One that cannot be read keeps its state, and the others are read all the same.
+        with contextlib.suppress(StepFailed, Stopped):
+            await self._executor.run([step])
+
+    # --- what steps need ----------------------------------------------------------------------------------------------
+
+    async def provider_of(self, state: ResourceState) -> Provider:
+        """The provider of this resource, started from its old state if need be."""
+        if urns.is_provider_type(state.type):
+            return self._registry
+        urn, _ = urns.split_reference(state.provider)
+        old = self._generator.olds.get(urn) or next((s for s in self._states if s.urn == urn), None)
+        return await self._registry.ensure(state.provider, old)
+
+    async def provider_is_same(self, state: ResourceState, inputs: Properties) -> None:
+        """Start an unchanged provider resource with these inputs."""
+        await self._registry.same(state, inputs)
+
+    def is_deleted(self, urn: str) -> bool:
+        """Whether this deployment deletes the resource."""
+        return urn in self._generator.deletes
+
+    def warn(self, message: str, urn: str) -> None:
+        """Tell the user."""
+        self._events.warning(message, urn)
+
+
+async def _in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:
+    """Run deletions, each as soon as everything that depends on it is gone; what a failed one needs stays."""
+    graph = DependencyGraph([step.resource for step in steps])
+    done: dict[int, asyncio.Future[bool]] = {
+        id(step.resource): asyncio.get_running_loop().create_future() for step in steps
+    }
+
+    async def delete(step: Step) -> None:
+        dependents = graph.directly_on(step.resource, children=True)
+        gone = [await done[id(state)] for state in dependents if state is not step.resource]
+        ok = False
+        try:
+            if all(gone):
+                await executor.run([step])
+                ok = True
+        except (StepFailed, Stopped):
+            ok = False
+        finally:
+            done[id(step.resource)].set_result(ok)
+
+    await asyncio.gather(*(delete(step) for step in steps))
+    if executor.failed:
+        raise StepFailed

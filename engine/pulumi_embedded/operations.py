@@ -1,0 +1,149 @@
+"""The commands that deploy: `up`, `refresh`, `destroy`, and the previews of them, from lock to history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import os
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from .backend import ORGANIZATION, Update
+from .deployment import DeploymentRun, Kind, Outcome, Target
+from .errors import ProjectError
+from .events import Events, Listener
+from .language import find_python
+from .values import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .checkpoint import Snapshot
+    from .generator import Options
+    from .journal import Journal
+    from .workspace import Stack
+
+
+@dataclass(slots=True)
+class Operation:
+    """One run of a deployment for a stack, or its preview."""
+
+    stack: Stack
+    kind: Kind
+    options: Options
+    listeners: list[Listener] = field(default_factory=list[Listener])
+    message: str = ""
+    clear_pending_creates: bool = False
+
+    def preview(self) -> Outcome:
+        """Tell what would be done. Nothing is written. Raises EngineError."""
+        options = replace(self.options, preview=True)
+        snapshot = self.stack.load()
+        return self._run(options, snapshot, None)
+
+    def execute(self) -> Outcome:
+        """Do it, under the stack's lock. Raises EngineError."""
+        stack = self.stack
+        options = replace(self.options, preview=False)
+        with stack.backend.lock(stack.reference):
+            started = int(time.time())
+            snapshot = stack.load()
+            crypter = stack.crypter_if_any()
+            journal = stack.backend.start_journal(stack.reference, snapshot, crypter)
+            if self.clear_pending_creates:
+                journal.resolve()
+            try:
+                outcome = self._run(options, snapshot, journal)
+            except BaseException:
+                # What is in the journal is all that is known; the next command rebuilds the state from it.
+                journal.close(remove=False)
+                raise
+            stack.backend.finish(stack.reference, journal, crypter)
+            stack.backend.record(
+                stack.reference,
+                Update(
+                    kind=self.kind,
+                    start_time=started,
+                    end_time=int(time.time()),
+                    result="succeeded" if outcome.result == "succeeded" else "failed",
+                    config=stack.config.as_stored(),
+                    resource_changes=outcome.changes,
+                    message=self.message,
+                ),
+            )
+        return outcome
+
+    def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None) -> Outcome:
+        if snapshot is not None and journal is None:
+            # A preview marks states as if it were for real.
+            snapshot = copy.copy(snapshot)
+            snapshot.resources = [replace(state) for state in snapshot.resources]
+        events = Events(list(self.listeners))
+        deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
+        return asyncio.run(_with_signals(deployment, self.kind, events))
+
+    def _target(self) -> Target:
+        stack = self.stack
+        project = stack.workspace.project
+        if project.runtime != "python":
+            raise ProjectError(f"{project.path}: the runtime '{project.runtime}' is not supported, only python")
+        config = stack.config.for_program(stack.decrypt)
+        program = project.program
+        directory = program if program.is_dir() else program.parent
+        environment = os.environ | {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
+        for key, value in project.runtime_options.items():
+            environment[f"PULUMI_RUNTIME_{key.upper()}"] = str(value)
+        values: dict[str, str | Secret] = {
+            key: Secret(value) if key in config.secret_keys else value for key, value in config.values.items()
+        }
+        return Target(
+            stack=stack.name,
+            project=project.name,
+            organization=ORGANIZATION,
+            config=dict(sorted(values.items())),
+            root_directory=project.folder,
+            program_directory=directory,
+            program=program,
+            python=find_python(project.folder, project.runtime_options),
+            environment=environment,
+            stack_outputs=stack.workspace.outputs_of,
+        )
+
+
+async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events) -> Outcome:
+    """Run the deployment; the first interrupt brings it to an end in order, the second ends it at once."""
+    loop = asyncio.get_running_loop()
+    cancellations: set[asyncio.Task[None]] = set()
+
+    def interrupt() -> None:
+        if cancellations:
+            # The journal knows what is under way; the next command reads it.
+            os._exit(130)
+        events.warning(
+            "Cancellation requested: finishing what is under way and starting nothing new; "
+            "interrupt again to stop at once, which may leave resources that the state does not know"
+        )
+        cancellations.add(loop.create_task(deployment.cancel()))
+
+    with _handling(loop, interrupt):
+        return await deployment.run(kind)
+
+
+@contextlib.contextmanager
+def _handling(loop: asyncio.AbstractEventLoop, handler: object) -> Iterator[None]:
+    names = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for name in names:
+            loop.add_signal_handler(name, handler)  # pyright: ignore[reportArgumentType]
+    except (NotImplementedError, RuntimeError, ValueError):
+        # No signals on this platform or in this thread: interrupts end the process, and the journal does the rest.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for name in names:
+            loop.remove_signal_handler(name)
