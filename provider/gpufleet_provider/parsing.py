@@ -46,7 +46,7 @@ def listed(reply: Any, key: str, title: str) -> list[Properties]:
 def identified(reply: Any, id_field: str, title: str) -> Properties:
     """Return a reply that is an object with an id; raises Unavailable for any other, which says nothing of anything."""
     if not isinstance(reply, dict) or not cast(Properties, reply).get(id_field):
-        raise Unavailable(f"{title}: the answer is no object with a {id_field}. Run it again in a few minutes.")
+        raise Unavailable(f"{title}: the answer is no object with its {id_field}. Run it again in a few minutes.")
     return cast(Properties, reply)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from gpufleet_provider.lifecycle import Properties
 from gpufleet_provider.together.cluster_config import ADD_ON_TYPES
+from gpufleet_provider.together.inline_volume import goes_with_cluster
 
 Verdict = tuple[Literal["update", "replace", "ignore", "refuse"], str]
 
@@ -24,7 +25,7 @@ def verdict(name: str, old: Properties, new: Properties) -> Verdict | None:
         return "replace", "Together states nowhere what becomes of workloads when a cluster changes its type in place"
     if name == "shared_volume":
         return _shared_volume(before, after, new)
-    if name == "volume_id" and after is not None and _goes_with_cluster(old.get("shared_volume")):
+    if name == "volume_id" and after is not None and goes_with_cluster(old.get("shared_volume")):
         return "refuse", _VOLUME_WOULD_GO
     if name == "cluster_config" and isinstance(before, dict) and isinstance(after, dict):
         return _cluster_config(cast(Properties, before), cast(Properties, after))
@@ -53,15 +54,11 @@ _VOLUME_WOULD_GO = (
 )
 
 
-def _goes_with_cluster(volume: Any) -> bool:
-    return isinstance(volume, dict) and not cast(Properties, volume).get("is_lifecycle_independent")
-
-
 def _shared_volume(before: Any, after: Any, new: Properties) -> Verdict | None:
     if before is None:
         return "replace", "a volume can be attached only when a cluster is created"
     if after is None:
-        if new.get("volume_id") is not None and not _goes_with_cluster(before):
+        if new.get("volume_id") is not None and not goes_with_cluster(before):
             return "replace", "a volume can be attached only when a cluster is created"
         return "refuse", (
             "the volume was created with the cluster and cannot be detached: leave it in the program"
@@ -75,7 +72,7 @@ def _shared_volume(before: Any, after: Any, new: Properties) -> Verdict | None:
 
 def _changed_volume(before: Properties, after: Properties) -> Verdict | None:
     if (before.get("volume_name"), before.get("region")) != (after.get("volume_name"), after.get("region")):
-        fate = "the old volume goes with its data" if _goes_with_cluster(before) else "the old volume stays, unused"
+        fate = "the old volume goes with its data" if goes_with_cluster(before) else "the old volume stays, unused"
         return "replace", f"another name or region is another, empty volume, and {fate}"
     old_tib, new_tib = before.get("size_tib"), after.get("size_tib")
     if isinstance(old_tib, int) and isinstance(new_tib, int) and new_tib < old_tib:
@@ -83,7 +80,7 @@ def _changed_volume(before: Properties, after: Properties) -> Verdict | None:
             f"a volume grows and never shrinks: keep {old_tib} TiB or more "
             "(Together's support can shrink it; then run a refresh)"
         )
-    if _goes_with_cluster(before) != _goes_with_cluster(after):
+    if goes_with_cluster(before) != goes_with_cluster(after):
         return "refuse", "whether a volume outlives its cluster is settled when it is created: restore the value"
     for key in ("project_id", "instance_cluster_id"):
         if before.get(key) != after.get(key):

@@ -32,6 +32,7 @@ from gpufleet_provider.lifecycle import (
     Suggested,
     Unreadable,
     WhenRemoved,
+    mark,
 )
 from gpufleet_provider.parsing import identified, listed
 from gpufleet_provider.together import inline_volume, prepaid_term
@@ -381,6 +382,12 @@ class ClusterInfo(Info):
 # --- Lifecycle ------------------------------------------------------------------------------------------------------
 
 _CLUSTERS = "/compute/clusters"
+_REPLACING = frozenset(
+    name
+    for name in ClusterCreate.model_fields
+    if name not in ClusterUpdate.model_fields
+    and not any(mark(ClusterCreate, name, kind) for kind in (Refused, CreateOnly, Local))
+)
 
 
 class ClusterLifecycle(Lifecycle[ClusterInfo]):
@@ -446,7 +453,12 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
 
     def verdict(self, name: str, old: Properties, new: Properties) -> Verdict | None:
         """Judge changes of volumes, cluster configuration and add-ons, whose values decide what they do."""
-        return verdict(name, old, new)
+        found = verdict(name, old, new)
+        if found is None and name in _REPLACING:
+            found = "replace", f"{name} cannot change in place"
+        if found is not None and found[0] == "replace" and name != "shared_volume":
+            return "replace", found[1] + inline_volume.loss(old)
+        return found
 
     def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
         """Send of add-ons what differs, and what was taken out as its opposite."""

@@ -6,7 +6,7 @@ Only the volume that the inputs declare is ever touched, and only where its name
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from gpufleet_provider.errors import Conflict, Invalid, NotFound
 from gpufleet_provider.http import segment
@@ -32,10 +32,23 @@ def grow(client: CloudClient, cluster: Properties, volume: Properties) -> None:
         client.request("PUT", _VOLUMES, json={"volume_id": attached["volume_id"], "size_tib": size_tib})
 
 
+def goes_with_cluster(volume: Any) -> TypeGuard[Properties]:
+    """Say whether a declared volume is deleted with its cluster; one that is not known yet is not."""
+    return isinstance(volume, dict) and not cast(Properties, volume).get("is_lifecycle_independent")
+
+
+def loss(inputs: Properties) -> str:
+    """Say, to be added to the reason for a replacement, what data goes with the cluster; empty if none."""
+    volume = inputs.get("shared_volume")
+    if not goes_with_cluster(volume):
+        return ""
+    return f"; the volume {volume['volume_name']!r} was created with the cluster and goes with it, data and all"
+
+
 def leftovers(inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
     """Name the volume, unless it is lifecycle independent."""
-    inline: Properties | None = inputs.get("shared_volume")
-    if inline is None or inline.get("is_lifecycle_independent"):
+    inline = inputs.get("shared_volume")
+    if not goes_with_cluster(inline):
         return ()
     volume = _named(outputs.get("volumes"), inline["volume_name"])
     return () if volume is None else (_leftover(str(volume["volume_id"]), inline["volume_name"]),)

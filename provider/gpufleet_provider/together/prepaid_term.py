@@ -15,13 +15,13 @@ def ended(inputs: Properties, outputs: Properties) -> str | None:
 
 
 def forfeits(inputs: Properties, outputs: Properties) -> str | None:
-    """Say what is left of the term, as a clause for the user; None if nothing."""
+    """Say what is left of the term, as what is forfeited; None if nothing."""
     if not _is_prepaid(inputs, outputs):
         return None
     end = _end(inputs, outputs)
     if end is None:
-        return "it forfeits the rest of a prepaid term"
-    return f"it forfeits a term that is prepaid until {_rfc3339(end)}" if end > _now() else None
+        return "the rest of a prepaid term"
+    return f"a term that is prepaid until {_rfc3339(end)}" if end > _now() else None
 
 
 def _is_prepaid(inputs: Properties, outputs: Properties) -> bool:

@@ -130,6 +130,8 @@ class Workers:
 
         expected_nodes = -(-wanted // per_node)
         words = f"{len(running)} of {expected_nodes} nodes running"
+        if len(running) > expected_nodes:
+            words = f"{len(running)} nodes running, {expected_nodes} wanted"
         if aims_elsewhere:
             words += f" · {info.num_gpus} of {wanted} GPUs asked for"
         return cls(enough(_gpus(running)), enough(_gpus(nodes)), words)
