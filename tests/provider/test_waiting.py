@@ -13,6 +13,7 @@ import pytest
 from gpufleet_provider import exchange, http, waiting
 from gpufleet_provider.http import CloudClient, CloudError, NotFound, Stopped, Unauthorized, Unavailable, segment
 from gpufleet_provider.lifecycle import Body, Cloud, Info, Lifecycle, Properties, Readiness
+from gpufleet_provider.vigil import Vigil
 from gpufleet_provider.waiting import (
     WaitCancelled,
     WaitFailed,
@@ -347,7 +348,16 @@ def test_rows_that_did_not_change_are_kept_once(cloud: FakeCloud, watcher: Watch
 # --- Waiting ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_wait_on_one_poll_and_each_for_its_own(cloud: FakeCloud, client: CloudClient, threads: Threads):
+def test_a_thousand_wait_on_one_poll_and_each_for_its_own(
+    cloud: FakeCloud, client: CloudClient, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    told, tell = Counter[str](), Vigil.take
+
+    def counted(self: Vigil, answer: Properties | CloudError, now: float) -> bool:
+        told[self._subject] += 1
+        return tell(self, answer, now)
+
+    monkeypatch.setattr(Vigil, "take", counted)
     watcher = Watcher(Things(), client, poll_seconds=0.3)
     ids = [f"t{number}" for number in range(1000)]
     judged: Counter[str] = Counter()
@@ -365,7 +375,7 @@ def test_a_thousand_wait_on_one_poll_and_each_for_its_own(cloud: FakeCloud, clie
     for id in ids[:500]:
         cloud.set(id, "Ready")
     until(lambda: len(threads.results) == 500)
-    assert judged.total() == 1500
+    assert judged.total() == told.total() == 1500
     for id in ids[500:]:
         cloud.set(id, "Ready")
     results = threads.join()
