@@ -59,6 +59,7 @@ def copy_atomically(source: Path, target: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             fresh.unlink()
         os.link(source, fresh)
+        os.chmod(fresh, PRIVATE_FILE_MODE)
     except OSError:
         write_atomically(target, source.read_bytes())
         return

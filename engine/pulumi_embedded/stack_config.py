@@ -199,7 +199,7 @@ class StackConfig:
         return {self._qualified(str(key)): value for key, value in entries.items()}
 
     def _own_config(self) -> dict[str, Any]:
-        if not self._document.get("config"):
+        if self._document.get("config") is None:
             self._document["config"] = {}
         return cast("dict[str, Any]", self._document["config"])
 

@@ -178,9 +178,11 @@ def _make_integer(inputs: Plain) -> tuple[str, Plain]:
 
 def _integer_problems(inputs: Plain) -> list[tuple[str, str]]:
     low, high = inputs["min"], inputs["max"]
-    if isinstance(low, int) and isinstance(high, int) and high < low:
+    if not isinstance(low, int) or not isinstance(high, int):
+        return []
+    if high < low:
         return [("min", f"must not be greater than max, which is {high}")]
-    return []
+    return [("max", "must be less than 2**63 - 1 above min")] if high - low >= (1 << 63) - 1 else []
 
 
 def _recreate_integer(id_: str) -> tuple[str, Plain, Plain]:
