@@ -1,8 +1,9 @@
 """Bodies, requests and the simulator's replies, held against the vendors' schemas and against fixtures of our own.
 
 `fixtures/*_fields.json` name every field of the newest schemas: Together's Python SDK 3.1.1 (and the torchpass add-on
-of its published description), Shadeform's OpenAPI of October 2026. The vendors' own schema files are read in place,
-from `GPUFLEET_APIS` or `../shared/apis` beside the repository, and never copied into it.
+of its published description); Shadeform's OpenAPI of February 2026 with the rental terms that were added since. The
+vendors' own schema files are read in place, from `GPUFLEET_APIS` or `../shared/apis` beside the repository, and never
+copied into it.
 """
 
 from __future__ import annotations

@@ -489,8 +489,12 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
 
 def _decoded(kube_config: str | None) -> str:
     """Decode a kubeconfig; what is none becomes empty: half of a credential helps nobody."""
+    text = kube_config or ""
+    if "apiVersion:" in text:
+        # Outputs that are read again hold it decoded; base64 has no colon.
+        return text
     try:
-        return base64.b64decode("".join((kube_config or "").split()), validate=True).decode()
+        return base64.b64decode("".join(text.split()), validate=True).decode()
     except (binascii.Error, ValueError):
         return ""
 

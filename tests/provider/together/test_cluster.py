@@ -164,13 +164,14 @@ def test_a_fault_is_no_proof_that_a_volume_is_gone() -> None:
     [
         (base64.b64encode(b"apiVersion: v1\n").decode(), "apiVersion: v1\n"),
         (base64.encodebytes(b"apiVersion: v1\n" * 20).decode(), "apiVersion: v1\n" * 20),
+        ("apiVersion: v1\n", "apiVersion: v1\n"),
         ("", ""),
         (None, ""),
         ("not base64 at all!", ""),
         ("YQ", ""),
         (base64.b64encode(b"\xff\xfe\xfa").decode(), ""),
     ],
-    ids=["a kubeconfig", "in lines", "none yet", "missing", "garbage", "cut off", "no text"],
+    ids=["a kubeconfig", "in lines", "decoded already", "none yet", "missing", "garbage", "cut off", "no text"],
 )
 def test_kube_config_is_yaml_or_empty(sent: str | None, kept: str) -> None:
     assert CLUSTER.outputs(parse_info(ClusterInfo, {**FULL, "kube_config": sent}))["kube_config"] == kept
