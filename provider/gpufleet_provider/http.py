@@ -27,6 +27,7 @@ import re
 import threading
 import time
 import urllib.parse
+import weakref
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -177,6 +178,8 @@ class CloudClient:
             trust_env=not _is_loopback(base_url),
             transport=transport,
         )
+        # An account that nobody uses any more keeps no connections.
+        weakref.finalize(self, self._client.close).atexit = False
 
     def __repr__(self) -> str:
         return f"CloudClient({self.cloud.name!r}, {_shown(self.base_url)!r})"
