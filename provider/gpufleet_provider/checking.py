@@ -12,12 +12,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gpufleet_provider.comparing import differences, nested_body, verdicts
-from gpufleet_provider.lifecycle import Failure, Lifecycle, Properties, Rule, Suggested, mark
+from gpufleet_provider.lifecycle import Failure, Lifecycle, Properties, Rule, Secret, Suggested, mark
 
 OFFERED_NAME = "__offered_name"
 """The hidden input with the physical name that the resource class offers."""
 IMPORT_ID = "__import_id"
 """The hidden input with the id of a living resource to take over instead of creating one."""
+CREATE_FIRST = "__create_first"
+"""The hidden input of a resource whose program wants a replacement created before what it replaces is deleted."""
 ENDED = "__ended"
 """The hidden input that a read leaves behind when a prepaid term is over: when it ended."""
 
@@ -41,7 +43,7 @@ def check(lifecycle: Lifecycle[Any], olds: Properties, news: Properties, is_unkn
     """
     body = lifecycle.create_body
     hidden = {name: value for name, value in news.items() if name.startswith("__")}
-    values = _normalised({name: value for name, value in news.items() if not name.startswith("__")})
+    values = normalised({name: value for name, value in news.items() if not name.startswith("__")})
     name = lifecycle.name_field
     if values.get(name) is None:
         kept = olds.get(name, hidden.get(OFFERED_NAME))
@@ -65,7 +67,7 @@ def _check_living(
 ) -> None:
     if ENDED in olds:
         if not set(differences(lifecycle.create_body, olds, values)).intersection(lifecycle.term_fields):
-            checked.failures.append(Failure(lifecycle.term_fields[0], _ended_words(lifecycle, olds)))
+            checked.failures.append(Failure(lifecycle.term_fields[0], ended_words(lifecycle, olds[ENDED])))
         return
     for verdict in verdicts(lifecycle, olds, values):
         if any(_touches(verdict.field, path) for path in set_aside):
@@ -76,23 +78,24 @@ def _check_living(
             checked.warnings.append(Failure(verdict.field, verdict.reason))
 
 
-def _ended_words(lifecycle: Lifecycle[Any], olds: Properties) -> str:
+def ended_words(lifecycle: Lifecycle[Any], when: str) -> str:
+    """Say that a prepaid term is over, and what the user can do."""
     terms = ", ".join(lifecycle.term_fields)
     return (
-        f"the prepaid term ended at {olds[ENDED]} and the cloud took the resource down; it is not bought again "
+        f"the prepaid term ended at {when} and the cloud took the resource down; it is not bought again "
         f"unasked: take it out of the program, or set a new term ({terms})"
     )
 
 
-def _normalised(value: Any) -> Any:
-    """Pulumi carries every number as a float: whole ones become integers again; nulls are absent."""
+def normalised(value: Any) -> Any:
+    """Return what Pulumi carried as it was: whole numbers, all floats on the way, as integers; nulls as absent."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
         entries = cast(Properties, value)
-        return {key: _normalised(entry) for key, entry in entries.items() if entry is not None}
+        return {key: normalised(entry) for key, entry in entries.items() if entry is not None}
     if isinstance(value, (list, tuple)):
-        return [_normalised(entry) for entry in cast("Sequence[Any]", value)]
+        return [normalised(entry) for entry in cast("Sequence[Any]", value)]
     return value
 
 
@@ -150,21 +153,25 @@ _KINDS = {
 
 def _words(body: type[BaseModel], error: ErrorDetails) -> str:
     kind, got, context = error["type"], error.get("input"), error.get("ctx", {})
+    secret = _is_secret(body, error["loc"])
+    shown = "a value that is not shown" if secret else _shown(got)
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
         return f"unknown property{_meant(body, error['loc'])}"
     if kind in _KINDS:
         advice = "; Config.require_int reads a number from the stack config" if _KINDS[kind] == "a whole number" else ""
-        return f"expected {_KINDS[kind]}, got {_shown(got)}{advice if isinstance(got, str) else ''}"
+        return f"expected {_KINDS[kind]}, got {shown}{advice if isinstance(got, str) else ''}"
     if kind == "literal_error":
-        return f"must be {context.get('expected', '')}, got {_shown(got)}"
+        return f"must be {context.get('expected', '')}, got {shown}"
     if kind == "multiple_of":
-        return f"must be a multiple of {context['multiple_of']}, got {_shown(got)}"
+        return f"must be a multiple of {context['multiple_of']}, got {shown}"
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
-        return f"must be {error['msg'].removeprefix('Input should be ')}, got {_shown(got)}"
+        return f"must be {error['msg'].removeprefix('Input should be ')}, got {shown}"
     if kind == "string_too_short":
         return "must not be empty"
+    if secret:
+        return f"is not accepted ({kind})"
     return re.sub(r"^Value error, ", "", error["msg"])
 
 
@@ -179,13 +186,28 @@ def _shown(value: Any) -> str:
 
 
 def _meant(body: type[BaseModel], location: Location) -> str:
+    owner = _owner(body, location)
+    known = list(owner.model_fields) if owner is not None else []
+    close = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _is_secret(body: type[BaseModel], location: Location) -> bool:
+    """Whether a location is a credential or lies within one."""
+    for depth, name in enumerate(location, start=1):
+        owner = _owner(body, location[:depth])
+        if isinstance(name, str) and owner is not None and mark(owner, name, Secret) is not None:
+            return True
+    return False
+
+
+def _owner(body: type[BaseModel], location: Location) -> type[BaseModel] | None:
+    """Return the body that declares, or should, the field at a location."""
     owner: type[BaseModel] | None = body
     for part in location[:-1]:
         if isinstance(part, str) and owner is not None and part in owner.model_fields:
             owner = nested_body(owner.model_fields[part].annotation)
-    known = list(owner.model_fields) if owner is not None else []
-    close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"
+    return owner
 
 
 # --- Across fields --------------------------------------------------------------------------------------------------

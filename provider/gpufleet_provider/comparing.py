@@ -6,9 +6,10 @@ means nothing by its keys, null as absent.
 
 from __future__ import annotations
 
+import json
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -24,6 +25,7 @@ from gpufleet_provider.lifecycle import (
     Properties,
     Refused,
     Required,
+    Secret,
     WhenRemoved,
     mark,
     parse_instant,
@@ -36,6 +38,20 @@ class Difference:
 
     path: str
     kind: Literal["add", "delete", "update"]
+    old: Any = None
+    new: Any = None
+    hidden: bool = False
+    """Whether the values are a credential."""
+
+    def words(self) -> str:
+        """Say what runs (the old value) and what is declared (the new one); a container may hold a credential."""
+        if self.hidden or isinstance(self.old, (dict, list)) or isinstance(self.new, (dict, list)):
+            return f"{self.path} is not what is declared"
+        return f"{self.path} is {_shown(self.old)}, declared {_shown(self.new)}"
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else repr(value)
 
 
 @dataclass(frozen=True)
@@ -59,65 +75,71 @@ def nested_body(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def canonical(body: type[BaseModel], values: Properties) -> Properties:
-    """Bring inputs into a form in which equal means equal: no nulls, instants as instants, keyed lists as objects."""
-    return {
-        name: _canonical_value(body, name, value)
-        for name, value in values.items()
-        if value is not None and name[:2] != "__"
-    }
-
-
-def _canonical_value(body: type[BaseModel], name: str, value: Any) -> Any:
-    field = body.model_fields.get(name)
-    if field is None:
-        return value
-    if isinstance(value, str) and mark(body, name, IsInstant) is not None:
-        try:
-            return parse_instant(value)
-        except ValueError:
-            return value
-    inner = nested_body(field.annotation)
-    if inner is None:
-        return value
-    if isinstance(value, dict):
-        return canonical(inner, cast(Properties, value))
-    if isinstance(value, list):
-        entries = [canonical(inner, cast(Properties, e)) for e in cast("list[Any]", value) if isinstance(e, dict)]
-        keyed = mark(body, name, KeyedBy)
-        if keyed is not None and len({str(entry.get(keyed.key)) for entry in entries}) == len(entries):
-            return {str(entry.get(keyed.key)): entry for entry in entries}
-        return entries
-    return value
-
-
 def differences(body: type[BaseModel], old: Properties, new: Properties) -> dict[str, tuple[Difference, ...]]:
-    """Return, per changed input, the paths at which it differs."""
-    left, right = canonical(body, old), canonical(body, new)
-    changed: dict[str, tuple[Difference, ...]] = {}
-    for name in body.model_fields:
-        if left.get(name) != right.get(name):
-            changed[name] = tuple(_walk(name, left.get(name), right.get(name)))
-    return changed
+    """Return, per changed input, the paths at which it differs; hidden and undeclared names never do."""
+    changed = {name: tuple(_field(body, name, name, old.get(name), new.get(name))) for name in body.model_fields}
+    return {name: where for name, where in changed.items() if where}
 
 
-def _walk(path: str, old: Any, new: Any) -> Iterator[Difference]:
+def _field(
+    body: type[BaseModel], name: str, path: str, old: Any, new: Any, hidden: bool = False
+) -> Iterator[Difference]:
+    """Walk one field of a body in both versions; null and absent are the same."""
+    field = body.model_fields.get(name)
+    inner = nested_body(field.annotation) if field is not None else None
+    hidden = hidden or mark(body, name, Secret) is not None
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        keyed = mark(body, name, KeyedBy)
+        pairs = _paired(cast("Sequence[Any]", old), cast("Sequence[Any]", new), keyed.key if keyed else None)
+        for index, before, after in pairs:
+            yield from _value(inner, f"{path}[{index}]", before, after, hidden)
+    elif not _same_instant(body, name, old, new):
+        yield from _value(inner, path, old, new, hidden)
+
+
+def _value(inner: type[BaseModel] | None, path: str, old: Any, new: Any, hidden: bool) -> Iterator[Difference]:
     if isinstance(old, dict) and isinstance(new, dict):
         before, after = cast(Properties, old), cast(Properties, new)
         for key in {**before, **after}:
-            if before.get(key) != after.get(key):
-                yield from _walk(
-                    f"{path}.{key}" if key.isidentifier() else f'{path}["{key}"]', before.get(key), after.get(key)
-                )
-    elif isinstance(old, list) and isinstance(new, list):
-        before_list, after_list = cast("list[Any]", old), cast("list[Any]", new)
-        for index in range(max(len(before_list), len(after_list))):
-            one = before_list[index] if index < len(before_list) else None
-            other = after_list[index] if index < len(after_list) else None
-            if one != other:
-                yield from _walk(f"{path}[{index}]", one, other)
-    else:
-        yield Difference(path, "add" if old is None else "delete" if new is None else "update")
+            at = f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key)}]"
+            yield from _field(inner or BaseModel, key, at, before.get(key), after.get(key), hidden)
+    elif old != new:
+        yield Difference(path, "add" if old is None else "delete" if new is None else "update", old, new, hidden)
+
+
+def _paired(old: Sequence[Any], new: Sequence[Any], key: str | None) -> Iterator[tuple[int, Any, Any]]:
+    """Pair the entries of two lists, by key where that tells them apart, else by place; with the index to show."""
+    before, after = _by_key(old, key), _by_key(new, key)
+    if before is None or after is None:
+        for index in range(max(len(old), len(new))):
+            yield index, old[index] if index < len(old) else None, new[index] if index < len(new) else None
+        return
+    for name, (index, entry) in after.items():
+        yield index, before[name][1] if name in before else None, entry
+    for name, (index, entry) in before.items():
+        if name not in after:
+            yield index, entry, None
+
+
+def _by_key(entries: Sequence[Any], key: str | None) -> dict[Any, tuple[int, Any]] | None:
+    if key is None:
+        return None
+    keyed: dict[Any, tuple[int, Any]] = {}
+    for index, entry in enumerate(entries):
+        name = cast(Properties, entry).get(key) if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name in keyed:
+            return None
+        keyed[name] = index, entry
+    return keyed
+
+
+def _same_instant(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
+    if isinstance(old, str) and isinstance(new, str) and mark(body, name, IsInstant) is not None:
+        try:
+            return parse_instant(old) == parse_instant(new)
+        except ValueError:
+            return False
+    return False
 
 
 def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> list[Verdict]:
@@ -165,7 +187,7 @@ def changes(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> Prop
             value = new.get(verdict.field)
             removed = mark(body, verdict.field, WhenRemoved)
             sent[verdict.field] = removed.value if value is None and removed is not None else value
-    return lifecycle.adjust_changes(sent, new, old)
+    return lifecycle.adjust_changes(sent, new, old) if sent else {}
 
 
 def corrected(body: type[BaseModel], prior: Properties, observed: Properties) -> Properties:
@@ -178,7 +200,7 @@ def corrected(body: type[BaseModel], prior: Properties, observed: Properties) ->
 
 
 def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any) -> Any:
-    if _canonical_value(body, name, prior) == _canonical_value(body, name, observed):
+    if not any(_field(body, name, name, prior, observed)):
         return prior
     inner = nested_body(body.model_fields[name].annotation)
     if inner is not None and isinstance(prior, dict) and isinstance(observed, dict):

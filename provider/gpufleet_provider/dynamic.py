@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from pulumi.dynamic import (
@@ -23,13 +24,12 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from gpufleet_provider import CLOUDS, operations, upgrade
-from gpufleet_provider.accounts import client_for
+from gpufleet_provider import CLOUDS, accounts, operations, serving, upgrade
 from gpufleet_provider.calls import CALL
-from gpufleet_provider.checking import ENDED, check
-from gpufleet_provider.comparing import Verdict, verdicts
+from gpufleet_provider.checking import check, normalised
 from gpufleet_provider.lifecycle import Cloud, Lifecycle, Properties
-from gpufleet_provider.operations import WAIT, Account, Refusal
+from gpufleet_provider.operations import Account, Refusal
+from gpufleet_provider.planning import Plan, plan
 from gpufleet_provider.waiting import watcher_for
 
 
@@ -39,23 +39,23 @@ class DetailedDiff(DiffResult):
     detailed: dict[str, str]
     """Property path → `add`, `delete`, `update`, and the same with `_replace`."""
 
-    def __init__(self, changed: bool, replaces: list[str], detailed: dict[str, str]) -> None:
-        super().__init__(changed, replaces, [], delete_before_replace=bool(replaces))
-        self.detailed = detailed
+    def __init__(self, planned: Plan) -> None:
+        super().__init__(planned.changed, planned.replaces, [], delete_before_replace=bool(planned.replaces))
+        self.detailed = planned.detailed
 
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 
 def _served(method: MethodT) -> MethodT:
-    """Give a call that a stock handler makes (the first of a process does) its request's URN and time limit."""
+    """Give a call that a stock handler makes (the first of a process is one) its request's URN and time limit."""
 
     @functools.wraps(method)
     def wrapper(*arguments: Any) -> Any:
-        if CALL.get().urn:
+        begun = None if CALL.get().urn else upgrade.stock_call()
+        if begun is None:
             return method(*arguments)
-        with upgrade.stock_call():
-            return method(*arguments)
+        return serving.within_stock_handler(*begun, functools.partial(method, *arguments))
 
     return cast(MethodT, wrapper)
 
@@ -80,33 +80,22 @@ class DynamicProvider(ResourceProvider):
     @_served
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
-        checked = check(lifecycle_of(self.resource), _olds, _visible(news), _is_unknown)
+        operations.known_ids(self.resource).checked.add(CALL.get().urn)
+        checked = check(lifecycle_of(self.resource), _visible(_olds), _visible(news), _is_unknown)
         for warning in checked.warnings:
             CALL.get().warn(f"{self.resource}: {warning.path}: {warning.reason}")
         return CheckResult(checked.inputs, [CheckFailure(f.path, f.reason) for f in checked.failures])
 
     @_served
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DetailedDiff:
-        """Compare declared inputs with declared inputs; raises Refusal where a replacement would forfeit money."""
-        lifecycle, news = lifecycle_of(self.resource), _visible(_news)
-        operations.known_ids(self.resource).named.add(_id)
-        prior = operations.prior_inputs(lifecycle, _olds)
-        found = verdicts(lifecycle, prior, news)
-        replaces = [verdict.field for verdict in found if verdict.action == "replace"]
-        if ENDED in prior:
-            replaces = [v.field for v in found if v.field in lifecycle.term_fields] or list(lifecycle.term_fields[:1])
-        wait: Mapping[str, str] = _olds.get(WAIT) or {}
-        detailed = _detailed(found, replaces)
-        if wait.get("state") == "failed" and not replaces:
-            replaces, detailed = ["status"], {**detailed, "status": "update_replace"}
-        forfeited = lifecycle.forfeits(prior, _olds) if replaces and ENDED not in prior else None
-        if forfeited is not None and news.get("confirm_forfeit") is not True:
-            raise Refusal(
-                f"{self.resource} {_id}: a change of {', '.join(replaces)} replaces it and forfeits {forfeited}; "
-                "nothing was changed. Take the change back, or say confirm_forfeit=True"
-            )
-        changed = bool(replaces or wait) or any(verdict.action in ("update", "refuse") for verdict in found)
-        return DetailedDiff(changed, replaces, detailed)
+        """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
+        known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known.named[_id] = urn
+        planned = plan(lifecycle_of(self.resource), _visible(_olds), _visible(_news))
+        # Without a check ahead of it, a diff is a refresh's view of what has drifted, and nothing comes of it.
+        if planned.refusal is not None and urn in known.checked:
+            raise Refusal(f"{self.resource} {_id}: {planned.refusal}")
+        return DetailedDiff(planned)
 
     @_served
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -116,6 +105,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what runs now with corrected inputs; only a definite word of the cloud makes a resource gone."""
+        operations.known_ids(self.resource).checked.discard(CALL.get().urn)
         found = operations.read(account_of(self.resource), id_, _visible(props))
         return ReadResult("", {}) if found is None else ReadResult(id_, *found)
 
@@ -130,18 +120,9 @@ class DynamicProvider(ResourceProvider):
         operations.delete(account_of(self.resource), _id, _visible(_props))
 
 
-def _detailed(found: list[Verdict], replaces: list[str]) -> dict[str, str]:
-    kinds: dict[str, str] = {}
-    for verdict in found:
-        if verdict.action in ("update", "replace"):
-            suffix = "_replace" if verdict.field in replaces else ""
-            kinds.update({difference.path: difference.kind + suffix for difference in verdict.differences})
-    return kinds
-
-
 def _visible(props: dict[str, Any]) -> Properties:
-    """Drop the pickled provider from a bag: it is the server's, not ours."""
-    return {name: value for name, value in props.items() if name != "__provider"}
+    """Return a bag without the pickled provider, which is the server's, and with whole numbers as integers."""
+    return normalised({name: value for name, value in props.items() if name != serving.PROVIDER})
 
 
 def _is_unknown(value: Any) -> bool:
@@ -172,7 +153,7 @@ class Settings:
         try:
             seconds = float(text) if text else None
         except ValueError:
-            seconds = -1.0
+            seconds = math.nan
         if seconds is not None and not 0 < seconds <= 3600:
             raise Refusal(f"gpufleet:pollSeconds must be a number of seconds from above 0 to 3600, got {text!r}")
         return seconds
@@ -202,6 +183,6 @@ def lifecycle_of(token: str) -> Lifecycle[Any]:
 def account_of(token: str) -> Account:
     """Return the account that a token's cloud is reached through; raises MissingKey without a key."""
     lifecycle = lifecycle_of(token)
-    client = client_for(cloud_of(token.partition(":")[0]), settings.get)
+    client = accounts.client_for(cloud_of(token.partition(":")[0]), settings.get)
     watcher = watcher_for(lifecycle, client, settings.poll_seconds())
     return Account(lifecycle, client, watcher, operations.known_ids(token))

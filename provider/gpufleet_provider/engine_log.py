@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
+from typing import Any
 
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
 def engine_address() -> str | None:
-    """Return the engine's address when this process is Pulumi's dynamic plugin (its only argument), else None."""
-    is_plugin = len(sys.argv) == 2 and sys.argv[0].endswith(os.path.join("pulumi", "dynamic", "__main__.py"))
-    return sys.argv[1] if is_plugin else None
+    """Return the engine's address when this process is Pulumi's dynamic plugin (its last argument), else None."""
+    started_as = getattr(sys.modules.get("__main__"), "__spec__", None)
+    host, _, port = sys.argv[-1].rpartition(":")
+    is_plugin = started_as is not None and started_as.name == "pulumi.dynamic.__main__"
+    return sys.argv[-1] if is_plugin and len(sys.argv) > 1 and host and port.isdecimal() else None
 
 
 @functools.cache
-def _stub(address: str) -> engine_pb2_grpc.EngineStub:
+def _stub(address: str) -> Any:
     return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
 
 
@@ -42,9 +44,3 @@ def progress(message: str, urn: str) -> None:
 def warn(message: str, urn: str = "") -> None:
     """Leave a warning in the diagnostics of the run."""
     _log(engine_pb2.WARNING, message, urn, ephemeral=False)
-
-
-def debug(message: str, urn: str = "") -> None:
-    """Leave a line that only a run with `--debug` shows."""
-    if engine_address() is not None:
-        _log(engine_pb2.DEBUG, message, urn, ephemeral=False)

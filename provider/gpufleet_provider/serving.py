@@ -1,35 +1,50 @@
 """The plugin server's calls as they should be: whole requests in, whole responses out, one line for every error.
 
-Each function stands in for a stock handler (see `upgrade`). A provider that is not ours is served by the stock one.
+Each of the six functions stands in for a stock handler (see `upgrade`). A provider that is not ours is served by the
+stock one. A failure is told as the status of the call beside an empty reply, which both shapes of the stock server pass
+on as it is: an exception would have them add a traceback.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
+import importlib
 import sys
-import traceback
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar, cast
 
+import grpc
 from google.protobuf import any_pb2, empty_pb2, struct_pb2
-from google.rpc import status_pb2
+from pulumi.dynamic import CreateResult, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from gpufleet_provider import engine_log, upgrade
+from gpufleet_provider import engine_log
 from gpufleet_provider.calls import CALL, Call
 from gpufleet_provider.errors import CloudError
+from gpufleet_provider.faults import one_line
 from gpufleet_provider.lifecycle import Properties
-from gpufleet_provider.operations import WAIT
+from gpufleet_provider.planning import WAIT
 
-_UNKNOWN_STATUS = 2
-"""grpc's UNKNOWN: the code that the stock server aborts with, which the details must repeat."""
+PROVIDER = "__provider"
+"""The property that holds the pickled provider; it is the server's, and comes and goes with every bag."""
+
+stock_handlers: dict[str, Callable[..., Any]] = {}
+"""The stock handlers, for the other dynamic providers that live in the same process."""
+
+ReplyT = TypeVar("ReplyT")
 
 
-class CleanlyFailed(Exception):
-    """The engine has been told in the trailing metadata; what the stock server makes of this is never shown."""
+class _Unfinished(CloudError):
+    """The resource exists and is not ready: a partial failure, which keeps its id."""
+
+    def __init__(self, id: str, outputs: Properties) -> None:
+        super().__init__(outputs[WAIT]["words"])
+        self.id = id
+        self.outputs = outputs
 
 
 # --- The six calls --------------------------------------------------------------------------------------------------
@@ -38,104 +53,204 @@ class CleanlyFailed(Exception):
 def check(servicer: Any, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
     """Serve Check."""
     olds, news = _values(request.olds), _values(request.news)
-    provider = _provider(servicer, request, context, olds if isinstance(news.get("__provider"), Unknown) else news)
-    if provider is None:
-        return upgrade.originals["Check"](servicer, request, context)
-    with called(request, context):
+
+    def serve(provider: Any) -> provider_pb2.CheckResponse:
         result = provider.check(olds, news)
         return provider_pb2.CheckResponse(
-            inputs=_struct({**result.inputs, "__provider": news["__provider"]}),
+            inputs=_struct({**result.inputs, PROVIDER: news[PROVIDER]}),
             failures=[provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in result.failures],
         )
+
+    bag = olds if isinstance(news.get(PROVIDER), Unknown) else news
+    return _served("Check", servicer, request, context, bag, serve, provider_pb2.CheckResponse)
 
 
 def diff(servicer: Any, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:
     """Serve Diff, with what happens at each property path."""
     olds, news = _values(request.olds), _values(request.news)
-    provider = _provider(servicer, request, context, olds if isinstance(news.get("__provider"), Unknown) else news)
-    if provider is None:
-        return upgrade.originals["Diff"](servicer, request, context)
-    with called(request, context):
+
+    def serve(provider: Any) -> provider_pb2.DiffResponse:
         result = provider.diff(request.id, olds, news)
         kinds = provider_pb2.PropertyDiff.Kind
-        return provider_pb2.DiffResponse(
+        response = provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if result.changes else provider_pb2.DiffResponse.DIFF_NONE,
             replaces=result.replaces,
             deleteBeforeReplace=result.delete_before_replace,
-            diffs=sorted({path.split(".")[0].split("[")[0] for path in result.detailed}),
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=kinds.Value(kind.upper()), inputDiff=True)
-                for path, kind in result.detailed.items()
-            },
             hasDetailedDiff=bool(result.detailed),
         )
+        for path, kind in result.detailed.items():
+            root = path.split(".")[0].split("[")[0]
+            if root not in response.diffs:
+                response.diffs.append(root)
+            # An input is shown from inputs to inputs; anything else (`status`) only has an output.
+            of_inputs = root in news or root in request.old_inputs
+            response.detailedDiff[path].CopyFrom(
+                provider_pb2.PropertyDiff(kind=kinds.Value(kind.upper()), inputDiff=of_inputs)
+            )
+        return response
+
+    bag = olds if isinstance(news.get(PROVIDER), Unknown) else news
+    return _served("Diff", servicer, request, context, bag, serve, provider_pb2.DiffResponse)
 
 
 def create(servicer: Any, request: provider_pb2.CreateRequest, context: Any) -> provider_pb2.CreateResponse:
     """Serve Create; a resource that exists but is not ready is a partial failure that keeps its id."""
     props = _values(request.properties)
-    provider = _provider(servicer, request, context, props)
-    if provider is None:
-        return upgrade.originals["Create"](servicer, request, context)
-    with called(request, context):
-        result = provider.create(props)
-        outputs = {**result.outs, "__provider": props["__provider"]}
-        _fail_if_unfinished(context, result.id, outputs, props)
-        return provider_pb2.CreateResponse(id=result.id, properties=_struct(outputs))
+
+    def serve(provider: Any) -> provider_pb2.CreateResponse:
+        result = _finished(provider.create(props), request)
+        return provider_pb2.CreateResponse(id=result.id, properties=_struct({**result.outs, PROVIDER: props[PROVIDER]}))
+
+    return _served("Create", servicer, request, context, props, serve, provider_pb2.CreateResponse)
 
 
 def read(servicer: Any, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
     """Serve Read, from the old outputs, or from the inputs alone for a resource that is only referred to."""
     props = _values(request.properties) or _values(request.inputs)
-    provider = _provider(servicer, request, context, props)
-    if provider is None:
-        return upgrade.originals["Read"](servicer, request, context)
-    with called(request, context):
+
+    def serve(provider: Any) -> provider_pb2.ReadResponse:
         result = provider.read(request.id, props)
-        pickled = {"__provider": props["__provider"]}
+        pickled = {PROVIDER: props[PROVIDER]}
         response = provider_pb2.ReadResponse(id=result.id, properties=_struct({**result.outs, **pickled}))
         if result.inputs is not None:
             response.inputs.CopyFrom(_struct({**result.inputs, **pickled}))
         return response
 
+    return _served("Read", servicer, request, context, props, serve, provider_pb2.ReadResponse)
+
 
 def update(servicer: Any, request: provider_pb2.UpdateRequest, context: Any) -> provider_pb2.UpdateResponse:
     """Serve Update; a resource that is not ready afterwards is a partial failure."""
     olds, news = _values(request.olds), _values(request.news)
-    provider = _provider(servicer, request, context, news)
-    if provider is None:
-        return upgrade.originals["Update"](servicer, request, context)
-    with called(request, context):
-        result = provider.update(request.id, olds, news)
-        outputs = {**result.outs, "__provider": news["__provider"]}
-        _fail_if_unfinished(context, request.id, outputs, news)
-        return provider_pb2.UpdateResponse(properties=_struct(outputs))
+
+    def serve(provider: Any) -> provider_pb2.UpdateResponse:
+        result = _finished(provider.update(request.id, olds, news), request)
+        return provider_pb2.UpdateResponse(properties=_struct({**result.outs, PROVIDER: news[PROVIDER]}))
+
+    return _served("Update", servicer, request, context, news, serve, provider_pb2.UpdateResponse)
 
 
 def delete(servicer: Any, request: provider_pb2.DeleteRequest, context: Any) -> empty_pb2.Empty:
     """Serve Delete."""
     props = _values(request.properties)
-    provider = _provider(servicer, request, context, props)
-    if provider is None:
-        return upgrade.originals["Delete"](servicer, request, context)
-    with called(request, context):
+
+    def serve(provider: Any) -> empty_pb2.Empty:
         provider.delete(request.id, props)
         return empty_pb2.Empty()
 
+    return _served("Delete", servicer, request, context, props, serve, empty_pb2.Empty)
 
-def _provider(servicer: Any, request: Any, context: Any, props: Properties) -> Any:
-    """Return the provider that a bag carries when it is one of ours, else None."""
+
+# --- Calls and their failures ---------------------------------------------------------------------------------------
+
+
+def _served(
+    verb: str,
+    servicer: Any,
+    request: Any,
+    context: Any,
+    bag: Properties,
+    serve: Callable[[Any], ReplyT],
+    nothing: Callable[[], ReplyT],
+) -> ReplyT:
+    """Serve one call with the provider that a bag carries, if it is one of ours, and tell whatever goes wrong."""
     from gpufleet_provider.dynamic import DynamicProvider
 
     main: Any = sys.modules["__main__"]
-    with called(request, context):
-        if "__provider" not in props:
-            raise CloudError(
-                f"{request.urn}: a dynamic resource cannot be read by its id alone, since its provider travels with "
-                "its properties; import it with ResourceOptions(import_=...) or with `gpufleet import`"
-            )
-        provider = main.get_provider(props, servicer._config)
-    return provider if isinstance(provider, DynamicProvider) else None
+    with _call_of(request):
+        try:
+            if PROVIDER not in bag:
+                raise CloudError(
+                    f"{request.urn}: a dynamic resource cannot be read by its id alone, since its provider travels "
+                    "with its properties; import it with ResourceOptions(import_=...) or with `gpufleet import`"
+                )
+            if _may_be_ours(bag[PROVIDER]):
+                provider = main.get_provider(bag, servicer._config)
+                if isinstance(provider, DynamicProvider):
+                    return serve(provider)
+        except Exception as error:
+            _tell(context, error)
+            return nothing()
+    return stock_handlers[verb](servicer, request, context)
+
+
+@functools.cache
+def _may_be_ours(pickled: str) -> bool:
+    """Whether a pickled provider names our module; unpickling somebody else's may fail, which is not ours to word."""
+    return b"gpufleet_provider.dynamic" in base64.b64decode(pickled)
+
+
+def within_stock_handler(request: Any, context: Any, call: Callable[[], ReplyT]) -> ReplyT:
+    """Make a provider's call that a stock handler has begun, so that it, too, ends in one line or keeps its id.
+
+    Such is the first call of a process: loading the provider is what upgrades the server.
+    """
+    with _call_of(request):
+        try:
+            return _finished(call(), request)
+        except Exception as error:
+            message = _tell(context, error)
+    # A stock handler of the newer shape catches what ends it, and would abort with a traceback instead.
+    abort = context.abort
+
+    def abort_in_one_line(*_: Any) -> Any:
+        return abort(grpc.StatusCode.UNKNOWN, message)
+
+    context.abort = abort_in_one_line
+    return abort_in_one_line()
+
+
+@contextlib.contextmanager
+def _call_of(request: Any) -> Generator[None]:
+    """Make what a request says known to everything that serves it."""
+    urn: str = request.urn
+    token = CALL.set(
+        Call(
+            urn=urn,
+            timeout_seconds=getattr(request, "timeout", 0) or None,
+            progress=functools.partial(engine_log.progress, urn=urn),
+            warn=functools.partial(engine_log.warn, urn=urn),
+        )
+    )
+    try:
+        yield
+    finally:
+        CALL.reset(token)
+
+
+def _finished(result: ReplyT, request: Any) -> ReplyT:
+    """Return the result of a provider's call; raises _Unfinished for a resource that is not ready."""
+    if isinstance(result, CreateResult) and WAIT in (outputs := cast(Properties, result.outs)):
+        raise _Unfinished(result.id, {**outputs, PROVIDER: request.properties[PROVIDER]})
+    if isinstance(result, UpdateResult) and WAIT in (outputs := cast(Properties, result.outs)):
+        raise _Unfinished(request.id, {**outputs, PROVIDER: request.news[PROVIDER]})
+    return result
+
+
+def _tell(context: Any, error: Exception) -> str:
+    """Make an error the status of a call, and return it as the one line that the user will see."""
+    message = one_line(error)
+    context.set_code(grpc.StatusCode.UNKNOWN)
+    context.set_details(message)
+    if isinstance(error, _Unfinished):
+        details = any_pb2.Any()
+        details.Pack(
+            provider_pb2.ErrorResourceInitFailed(id=error.id, properties=_struct(error.outputs), reasons=[message])
+        )
+        status = _status_type()(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[details])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    return message
+
+
+@functools.cache
+def _status_type() -> Any:
+    """Return google.rpc.Status, of which a process can hold one copy: that of googleapis before that of the SDK."""
+    for module in ("google.rpc.status_pb2", "pulumi.runtime.proto.status_pb2"):
+        try:
+            return importlib.import_module(module).Status
+        except (ImportError, TypeError):
+            continue
+    raise ImportError("no google.rpc.Status: install googleapis-common-protos")
 
 
 # --- Values ---------------------------------------------------------------------------------------------------------
@@ -161,56 +276,5 @@ def _value(value: Any) -> struct_pb2.Value:
     if isinstance(value, Unknown):
         return struct_pb2.Value(string_value=rpc.UNKNOWN)
     if isinstance(value, dict):
-        return struct_pb2.Value(struct_value=_struct(value))
+        return struct_pb2.Value(struct_value=_struct(cast(Properties, value)))
     return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_value(entry) for entry in value]))
-
-
-# --- Calls and their failures ---------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def called(request: Any, context: Any) -> Iterator[None]:
-    """Run one call of the engine with what its request says, and turn whatever it raises into one line."""
-    urn: str = request.urn
-    call = Call(
-        urn=urn,
-        timeout_seconds=getattr(request, "timeout", 0) or None,
-        progress=functools.partial(engine_log.progress, urn=urn),
-        warn=functools.partial(engine_log.warn, urn=urn),
-    )
-    token = CALL.set(call)
-    try:
-        yield
-    except CleanlyFailed:
-        raise
-    except CloudError as error:
-        _fail(context, str(error))
-    except Exception as error:
-        engine_log.debug(traceback.format_exc(), urn)
-        _fail(
-            context,
-            f"unexpected {type(error).__name__}: {error}; nothing is known to be lost. This is a fault of "
-            "pulumi-gpufleet: please report it with the output of `pulumi up --logtostderr -v=9 --debug`",
-        )
-    finally:
-        CALL.reset(token)
-
-
-def _fail_if_unfinished(context: Any, id: str, outputs: Properties, inputs: Properties) -> None:
-    wait = outputs.get(WAIT)
-    if wait is not None:
-        failed = provider_pb2.ErrorResourceInitFailed(
-            id=id, properties=_struct(outputs), reasons=[wait["words"]], inputs=_struct(inputs)
-        )
-        _fail(context, wait["words"], failed)
-
-
-def _fail(context: Any, message: str, details: Any = None) -> NoReturn:
-    """Tell the engine in the trailing metadata, which it believes over the status that the stock server aborts with."""
-    status = status_pb2.Status(code=_UNKNOWN_STATUS, message=message)
-    if details is not None:
-        packed = any_pb2.Any()
-        packed.Pack(details)
-        status.details.append(packed)
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    raise CleanlyFailed(message)

@@ -1,0 +1,221 @@
+"""Whose is a living resource: what an interrupted run left, what a lost answer made, what the user wants imported.
+
+Neither API has an ownership mark. A name that the resource class made out of the program is one; an id that the state
+holds already never is what is looked for.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpufleet_provider.calls import CALL
+from gpufleet_provider.checking import CREATE_FIRST, OFFERED_NAME
+from gpufleet_provider.comparing import corrected, differences, verdicts
+from gpufleet_provider.errors import Ambiguous, CloudError, NotFound, Stopped
+from gpufleet_provider.http import CloudClient
+from gpufleet_provider.lifecycle import Lifecycle, Properties
+from gpufleet_provider.parsing import parse_info
+from gpufleet_provider.waiting import Watcher
+
+RECONCILE_POLLS = 15
+"""How often the list is read after a create whose answer was lost, before it is reported as possibly existing."""
+
+
+class Refusal(CloudError):
+    """What was asked would lose or buy something behind the user's back: nothing was done."""
+
+
+@dataclass
+class KnownIds:
+    """What this run has met in the state, of one kind of resource."""
+
+    named: dict[str, str] = field(default_factory=dict[str, str])
+    """Ids that the state holds, or held, each with its URN (empty on a server that tells none)."""
+    deleted: set[str] = field(default_factory=set[str])
+    """Those that this run has deleted."""
+    checked: set[str] = field(default_factory=set[str])
+    """URNs whose inputs were checked since they were last read: a diff of these is more than the view of a refresh."""
+
+
+@functools.cache
+def known_ids(token: str) -> KnownIds:
+    """Return what this process knows of one kind of resource; needs no key, so that a diff can add to it."""
+    return KnownIds()
+
+
+@dataclass(frozen=True)
+class Account:
+    """One kind of resource in one account."""
+
+    lifecycle: Lifecycle[Any]
+    client: CloudClient
+    watcher: Watcher
+    known: KnownIds
+
+    def id_of(self, raw: Properties) -> str:
+        """Return the id in a raw reply."""
+        return str(raw.get(self.lifecycle.id_field, ""))
+
+    def remember(self, id: str) -> None:
+        """Remember that the state holds an id: it is never taken over as something that an interrupted run left."""
+        self.known.named[id] = CALL.get().urn
+
+
+# --- Import ---------------------------------------------------------------------------------------------------------
+
+
+def is_replacement_of(account: Account, import_id: str) -> bool:
+    """Whether what was imported under that id is being replaced now, so that the id is history."""
+    urn = CALL.get().urn
+    return import_id in account.known.deleted or (urn != "" and account.known.named.get(import_id) == urn)
+
+
+def imported(account: Account, id: str, inputs: Properties) -> None:
+    """Make sure that a living resource can become the one declared, as it is; raises Refusal otherwise."""
+    subject = f"import of {account.lifecycle.token} {id}"
+    if id in account.known.named:
+        raise Refusal(f"{subject}: this stack manages it already, under another name")
+    try:
+        raw = account.watcher.fresh(id)
+    except NotFound:
+        raise Refusal(
+            f"{subject}: the account has no such id; nothing was created. Correct import_, or take it out if what was "
+            "imported is to be made anew"
+        ) from None
+    if not account.lifecycle.live(parse_info(account.lifecycle.info_body, raw)):
+        raise Refusal(f"{subject}: it is on its way out; nothing was created")
+    found = mismatches(account.lifecycle, raw, inputs)
+    if found:
+        raise Refusal(
+            f"{subject}: inputs do not match what runs: {'; '.join(found)}; "
+            "write what runs into the program, import, then change it"
+        )
+
+
+# --- What an interrupted run left -----------------------------------------------------------------------------------
+
+
+def left_over(account: Account, listed: list[Properties], inputs: Properties) -> Properties | None:
+    """Return the raw reply of what an interrupted run made under our name; None if there is nothing.
+
+    Raises Refusal when something has the name and is not certainly ours, or cannot become what is declared.
+    """
+    lifecycle, name = account.lifecycle, inputs[account.lifecycle.name_field]
+    found = _matches(account, listed, inputs)
+    if not found:
+        return None
+    ids = ", ".join(account.id_of(raw) for raw in found)
+    subject = f"create of {lifecycle.token} {name!r}"
+    if inputs.get(OFFERED_NAME) != name:
+        raise Refusal(
+            f"{subject}: {ids} runs under that name already and may belong to somebody; nothing was created. Give "
+            f'another {lifecycle.name_field}, or take it over with ResourceOptions(import_="{account.id_of(found[0])}")'
+        )
+    if len(found) > 1:
+        raise Refusal(
+            f"{subject}: {len(found)} live resources have that name ({ids}); nothing was created or taken over. "
+            "Delete what is not wanted, or take one over with ResourceOptions(import_=...)"
+        )
+    if inputs.get(CREATE_FIRST) and not _knows_what_it_replaces(account):
+        # The engine replaces by its own decision (--replace, a taint) without a diff, so no id has been named.
+        raise Refusal(
+            f"{subject}: {ids} runs under that name, and nothing tells whether it is what is being replaced or what an "
+            "interrupted run left; nothing was created. Take delete_before_replace=False out, or take it over with "
+            f'ResourceOptions(import_="{ids}")'
+        )
+    shown = shown_inputs(lifecycle, found[0], inputs)
+    fixed = [verdict for verdict in verdicts(lifecycle, shown, inputs) if verdict.action in ("replace", "refuse")]
+    if fixed:
+        words = "; ".join(difference.words() for verdict in fixed for difference in verdict.differences)
+        raise Refusal(
+            f"{subject}: {ids} is left from an interrupted run, but {words}; nothing was created. Declare what runs, "
+            "or delete it"
+        )
+    return found[0]
+
+
+def _knows_what_it_replaces(account: Account) -> bool:
+    urn = CALL.get().urn
+    return urn != "" and urn in account.known.named.values()
+
+
+def _matches(account: Account, listed: list[Properties], inputs: Properties) -> list[Properties]:
+    """Return the live resources that could be ours: under our name, unknown to the state.
+
+    A name of our own making is the ownership mark, wherever the resource stands; a name that the user gave counts
+    in its place only.
+    """
+    lifecycle = account.lifecycle
+    ours = inputs.get(OFFERED_NAME) == inputs[lifecycle.name_field]
+    places = () if ours else lifecycle.place_fields
+    found: list[Properties] = []
+    for raw in listed:
+        # The raw name is looked at first: parsing a thousand replies for each of a thousand creates is a million.
+        if raw.get(lifecycle.name_field) != inputs[lifecycle.name_field] or account.id_of(raw) in account.known.named:
+            continue
+        info = parse_info(lifecycle.info_body, raw)
+        shown = lifecycle.observed(info, inputs)
+        if lifecycle.live(info) and all(shown.get(name) in (None, inputs.get(name)) for name in places):
+            found.append(raw)
+    return found
+
+
+# --- What a lost answer made ----------------------------------------------------------------------------------------
+
+
+def reconciled(account: Account, before: list[Properties], inputs: Properties, ambiguous: Ambiguous) -> str:
+    """Return the id of what a create made whose answer was lost; `before` is the list that was read ahead of it.
+
+    Raises Refusal, with what may exist, when nothing or more than one thing has appeared by the end.
+    """
+    name = inputs[account.lifecycle.name_field]
+    seen = {account.id_of(raw) for raw in before}
+    CALL.get().progress("the answer to the create was lost; reading the list to see what became of it")
+    trouble = ""
+    for attempt in range(RECONCILE_POLLS):
+        try:
+            if attempt:
+                account.watcher.pause()
+            listed, last = account.watcher.fresh_list(), False
+        except Stopped:
+            # One look past the end of the run: an id in the state is worth more than a second of it.
+            listed, last = _last_look(account), True
+        except CloudError as error:
+            trouble = f" (the list could not be read either: {error})"
+            continue
+        trouble = ""
+        found = [raw for raw in _matches(account, listed, inputs) if account.id_of(raw) not in seen]
+        if len(found) == 1:
+            return account.id_of(found[0])
+        if found:
+            ids = ", ".join(account.id_of(raw) for raw in found)
+            raise Refusal(f"{ambiguous}; several resources named {name!r} have appeared: {ids}; delete all but one")
+        if last:
+            break
+    raise Refusal(
+        f"{ambiguous}; no resource named {name!r} has appeared since{trouble}. It may still: run `pulumi up` again, "
+        "which looks for it before it creates anything"
+    )
+
+
+def _last_look(account: Account) -> list[Properties]:
+    try:
+        return account.lifecycle.list_all(account.client)
+    except Exception:
+        return []
+
+
+# --- Declared and shown ---------------------------------------------------------------------------------------------
+
+
+def shown_inputs(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> Properties:
+    """Return the declared inputs with what the cloud shows written in."""
+    return corrected(lifecycle.create_body, inputs, lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs))
+
+
+def mismatches(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> list[str]:
+    """Say of every declared input that the cloud shows to be different what it is and what is declared."""
+    found = differences(lifecycle.create_body, shown_inputs(lifecycle, raw, inputs), inputs)
+    return [difference.words() for where in found.values() for difference in where]
