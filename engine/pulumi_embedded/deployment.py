@@ -142,9 +142,9 @@ class DeploymentRun:
             self._finish_stack_outputs()
             await self._registry.close()
             await self._services.stop()
-        failed = self._failed or self._executor.failed or self._generator.failed
-        result: Result = "failed" if failed else "canceled" if self._canceled else "succeeded"
-        if result != "succeeded":
+        result = self._result()
+        if self._executor.failed or self._generator.failed or result == "canceled":
+            # Where a program or a goal was refused, that was said already, and is all there is to say.
             self._events.error(f"{'preview' if self.preview else 'update'} {result}")
         outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started, self._states)
         self._events.emit(
@@ -152,13 +152,17 @@ class DeploymentRun:
         )
         return outcome
 
+    def _result(self) -> Result:
+        if self._failed or self._executor.failed or self._generator.failed:
+            return "failed"
+        return "canceled" if self._canceled else "succeeded"
+
     async def cancel(self) -> None:
         """Begin nothing new, and ask the plugins to bring what is under way to an end."""
         if self._canceled:
             return
         self._canceled = True
-        self._executor.stop()
-        self._stop_source.set()
+        self._end_source()
         await self._host.cancel()
 
     def _warn_of_pending_operations(self, kind: Kind) -> None:
@@ -370,6 +374,7 @@ class DeploymentRun:
 
     def _end_source(self) -> None:
         self._executor.stop()
+        self._services.mute_program()
         self._stop_source.set()
 
     def _finish_stack_outputs(self) -> None:
@@ -377,7 +382,7 @@ class DeploymentRun:
             return
         (urn, outputs), self._stack_outputs = self._stack_outputs, None
         old = self._generator.olds.get(urn)
-        if (self._failed or self._executor.failed or self._canceled or self._generator.failed) and old is not None:
+        if self._result() != "succeeded" and old is not None:
             # An output that this run did not get to is not an output that the program dropped.
             outputs = old.outputs | outputs
         with contextlib.suppress(ProviderError):

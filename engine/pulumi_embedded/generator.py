@@ -512,9 +512,9 @@ class StepGenerator:
 
     def _refuse_in_update(self, message: str, urn: str) -> None:
         self.events.error(message, urn)
-        self.failed = True
         if not self.options.preview:
             raise Refused
+        self.failed = True
 
 
 def with_replace_on_changes(diff: Diff, replace_on_changes: Sequence[str], has_init_errors: bool) -> Diff:

@@ -116,6 +116,11 @@ class Services:
         self._component_providers: dict[str, dict[str, str]] = {}
         self._server: grpc.aio.Server | None = None
         self._running: set[asyncio.Task[Any]] = set()
+        self._muted = False
+
+    def mute_program(self) -> None:
+        """Drop what the program still says of itself: the deployment has ended, and it will only complain of that."""
+        self._muted = True
 
     # --- the server ---------------------------------------------------------------------------------------------------
 
@@ -204,7 +209,7 @@ class Services:
 
     async def _log(self, request: Any) -> Any:
         severity = _SEVERITIES.get(request.severity, "info")
-        if severity != "debug":
+        if severity != "debug" and (request.urn or not self._muted):
             self._events.emit(Diagnostic(severity, request.message, request.urn, request.ephemeral, request.streamId))
         return empty_pb2.Empty()
 

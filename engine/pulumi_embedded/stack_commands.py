@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from .cli import Fail, command
+from .checkpoint import Snapshot, dump_deployment, new_manifest
+from .cli import command
 from .errors import EngineError, StateError
 from .event_json import masked
 from .secrets import crypter_of
@@ -137,12 +138,9 @@ def add_to(main: click.Group) -> None:
         """Print the stack's state."""
         chosen = Workspace.open(Path.cwd()).stack(stack_name)
         document = chosen.backend.export(chosen.reference)
-        if show_secrets:
-            from .checkpoint import dump_deployment
-
-            snapshot = chosen.load()
-            if snapshot is not None:
-                document = dump_deployment(snapshot, None, show_secrets=True)
+        if show_secrets or document.get("deployment") is None:
+            snapshot = chosen.load() or Snapshot(manifest=new_manifest())
+            document = dump_deployment(snapshot, chosen.crypter_if_any(), show_secrets=show_secrets)
         text = json.dumps(document, indent=4, ensure_ascii=False)
         if path:
             path.write_text(text + "\n")
@@ -188,6 +186,3 @@ def _current(workspace: Workspace) -> str | None:
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-__all__ = ["Fail", "add_to"]
