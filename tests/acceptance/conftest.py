@@ -1,0 +1,44 @@
+"""Every acceptance test has a simulator of its own and ends by proving in its ledger that nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gpufleet_provider.simulator import running
+
+from .stacks import PULUMI, Stack
+
+ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Any]:
+    """Both clouds, twenty times faster than the default: a cluster takes about half a second."""
+    with running(speed=1200) as simulation:
+        yield simulation
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def new_stack(tmp_path: Path, simulator: Any, engine: str) -> Callable[..., Stack]:
+    """Return a maker of stacks on the test's own simulator."""
+    return lambda name="project", **options: Stack(tmp_path / name, simulator, engine, **options).init()
+
+
+@pytest.fixture
+def stack(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A stack that is destroyed after the test, whose clouds must then be empty."""
+    made = new_stack()
+    yield made
+    made.simulator.clear_faults()
+    if made.resources():
+        destroyed = made.destroy()
+        assert destroyed.exit_code == 0, destroyed.output
+    assert made.live_clusters() == []
