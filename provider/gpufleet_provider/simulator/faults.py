@@ -59,7 +59,7 @@ class FaultRule(BaseModel):
     What: `status` (with `body` and `headers`), `rate_limited` (429 with `Retry-After`), `slow` (`delay_seconds` of wall
     time), `reset` (a TCP reset before anything is done), `reply_lost` (done, then a TCP reset), `garbage` (200 and
     nonsense), `empty` (200 and no body), `empty_list` (200 and every list empty), `truncated` (200, cut off), or a
-    cluster's fate. `accepted` says whether the call is carried out all the same.
+    cluster's fate. `accepted` says whether the call is carried out all the same; for `slow`, before the delay.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -102,7 +102,9 @@ class FaultRule(BaseModel):
     @property
     def carried_out(self) -> bool:
         """Whether the call takes effect although its reply is spoilt."""
-        return self.accepted if self.accepted is not None else self.fault in (*_AFTER_THE_ACT, "slow")
+        if self.fault == "slow":
+            return True
+        return self.accepted if self.accepted is not None else self.fault in _AFTER_THE_ACT
 
     @property
     def _limit(self) -> int | None:

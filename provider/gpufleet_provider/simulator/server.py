@@ -133,13 +133,14 @@ class Server:
 
     def _spoilt(self, cloud: SimulatedCloud, route: Route, call: Call, rule: FaultRule) -> Reply:
         """The reply as a fault rule wants it, or the mark that there is none."""
-        if rule.fault == "slow" and not rule.accepted:
-            self._stopping.wait(rule.delay_seconds)
+        if rule.fault == "slow" and not rule.accepted and self._stopping.wait(rule.delay_seconds):
+            request.environ[_RESET] = True
+            return Reply.of({})
         reply = self.simulation.answer(cloud, route, call) if rule.carried_out else Reply.of({})
-        if rule.fault == "slow" and rule.accepted:
-            self._stopping.wait(rule.delay_seconds)
         if rule.fault in ("reset", "reply_lost"):
             request.environ[_RESET] = True
+        elif rule.fault == "slow" and rule.accepted:
+            self._stopping.wait(rule.delay_seconds)
         elif rule.fault == "status":
             return _status(cloud, rule)
         elif rule.fault == "rate_limited":

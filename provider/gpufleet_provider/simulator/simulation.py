@@ -230,7 +230,7 @@ class Simulation:
 
     def _load(self) -> None:
         for cloud in self.world.clouds.values():
-            cloud.load(self._store)
+            cloud.load()
             cloud.watch_credits()
         self._keep_settings()
 

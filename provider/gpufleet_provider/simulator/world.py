@@ -125,8 +125,8 @@ class SimulatedCloud(ABC):
         """Everything that was ever created."""
 
     @abstractmethod
-    def load(self, store: Store) -> None:
-        """Take up what an earlier run has left."""
+    def load(self) -> None:
+        """Take up what an earlier run has left in the store."""
 
     @abstractmethod
     def ledger(self) -> dict[str, list[dict[str, Any]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpufleet_provider.simulator.store import Store
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
 from gpufleet_provider.simulator.world import Event, Record, SimulatedCloud, World
 
@@ -120,7 +119,7 @@ class Shadeform(SimulatedCloud):
             *self.ssh_keys.all.values(),
         ]
 
-    def load(self, store: Store) -> None:
+    def load(self) -> None:
         """All kinds; their order does not matter."""
         self.ssh_keys.load()
         self.volumes.load()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpufleet_provider.simulator.store import Store
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
 from gpufleet_provider.simulator.world import Event, Record, SimulatedCloud, World
 
@@ -145,7 +144,7 @@ class Together(SimulatedCloud):
         """Clusters, volumes, remediations."""
         return [*self.life.all.values(), *self.volumes.all.values(), *self.remediations.all.values()]
 
-    def load(self, store: Store) -> None:
+    def load(self) -> None:
         """Volumes first: clusters show them."""
         self.volumes.load()
         self.remediations.load()

@@ -152,7 +152,8 @@ class Clusters:
             self._change_add_on(cluster, name, config)
         if request.num_gpus is not None:
             cluster.num_gpus = request.num_gpus
-            cluster.num_reserved_gpus = min(cluster.num_reserved_gpus, request.num_gpus)
+            prepaid = request.num_gpus - cluster.num_capacity_pool_gpus
+            cluster.num_reserved_gpus = min(cluster.num_reserved_gpus, prepaid)
             self._life.scale(cluster)
         if request.num_preemptible_gpus is not None:
             cluster.desired_preemptible_gpus = request.num_preemptible_gpus

@@ -1,0 +1,155 @@
+"""Nothing that was answered is lost, however the simulator ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from gpufleet_provider.simulator import StateInUse, running
+
+BODY = {
+    "region": "us-central-8",
+    "gpu_type": "H100_SXM",
+    "num_gpus": 8,
+    "billing_type": "ON_DEMAND",
+    "cuda_version": "12.6",
+    "nvidia_driver_version": "560",
+}
+HEADERS = {"Authorization": "Bearer k", "X-API-KEY": "k"}
+SERVE = """
+import sys
+from pathlib import Path
+from gpufleet_provider.simulator import Settings
+from gpufleet_provider.simulator.server import serve
+serve(Settings(speed=float(sys.argv[2])), port=0, state=Path(sys.argv[1]), on_ready=lambda url: print(url, flush=True))
+"""
+
+
+def started(state: Path, speed: float) -> tuple[subprocess.Popen[str], httpx.Client]:
+    words = [sys.executable, "-c", SERVE, str(state), str(speed)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert url, "the simulator did not start"
+    return process, httpx.Client(base_url=url, headers=HEADERS, trust_env=False)
+
+
+def ended(process: subprocess.Popen[str], with_signal: int) -> None:
+    os.kill(process.pid, with_signal)
+    process.wait(timeout=30)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGTERM])
+def test_whatever_was_answered_is_there_after_a_kill(tmp_path, with_signal):
+    state = tmp_path / "clouds.sqlite"
+    process, client = started(state, speed=0)
+    with client:
+        made = [
+            client.post("/together/v1/compute/clusters", json={**BODY, "cluster_name": f"c{number}"}).json()
+            for number in range(20)
+        ]
+        machine = client.post(
+            "/shadeform/v1/clusters/create",
+            json={
+                "cloud": "denvr",
+                "region": "houston-usa-1",
+                "cluster_type": "H100_sxm5x8",
+                "name": "batch",
+                "num_instances": 2,
+            },
+        ).json()["id"]
+        key = client.get("/shadeform/v1/sshkeys").json()
+        client.post("/_sim/clock", json={"advance_seconds": 300})
+        client.delete(f"/together/v1/compute/clusters/{made[0]['cluster_id']}")
+        client.post("/_sim/switches", json={"together": {"error_shape": "rpc"}})
+        before = client.get("/together/v1/compute/clusters").json()
+        ledger = client.get("/_sim/ledger").json()
+        clock = client.get("/_sim/clock").json()
+    ended(process, with_signal)
+
+    process, client = started(state, speed=0)
+    with client:
+        assert client.get("/together/v1/compute/clusters").json() == before
+        assert client.get("/_sim/clock").json() == clock
+        assert client.get("/shadeform/v1/sshkeys").json() == key
+        after = client.get("/_sim/ledger").json()
+        assert after["cost"] == pytest.approx(ledger["cost"])
+        assert [it["id"] for it in after["clusters"]] == [it["id"] for it in ledger["clusters"]]
+        assert "details" in client.get("/together/v1/compute/clusters/nobody").json()
+        client.post("/_sim/clock", json={"advance_seconds": 400})
+        statuses = {it["status"] for it in client.get("/together/v1/compute/clusters").json()["clusters"]}
+        assert statuses == {"Ready"}
+        assert len(client.get("/together/v1/compute/clusters").json()["clusters"]) == 19
+        assert client.get(f"/shadeform/v1/clusters/{machine}/info").json()["status"] == "active"
+    ended(process, signal.SIGTERM)
+
+
+def test_time_passes_while_the_simulator_is_down(tmp_path):
+    state = tmp_path / "clouds.sqlite"
+    process, client = started(state, speed=3000)
+    with client:
+        client.post("/together/v1/compute/clusters", json={**BODY, "cluster_name": "c"})
+    ended(process, signal.SIGKILL)
+    time.sleep(0.5)
+    process, client = started(state, speed=3000)
+    with client:
+        (line,) = client.get("/_sim/ledger").json()["clusters"]
+        assert line["status"] == "Ready"
+        assert line["ready_wall"] - line["created_wall"] == pytest.approx(560 / 3000, abs=0.05)
+    ended(process, signal.SIGTERM)
+
+
+def test_stock_meters_and_volumes_go_on_after_a_restart(tmp_path):
+    state = tmp_path / "clouds.sqlite"
+    few = {"together": {"stock_gpus": {"us-central-8": {"H100_SXM": 16}}}}
+    with running(speed=0, state=state, switches=few) as sim:
+        volume = {"volume_name": "v", "size_tib": 1, "region": "us-central-8"}
+        body = {**BODY, "cluster_name": "c", "num_gpus": 16, "shared_volume": volume}
+        reply = httpx.post(f"{sim.together_url}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
+        assert reply.status_code == 200
+        sim.advance(3600)
+        spent = sim.ledger()["cost"]["together"]
+    with running(speed=0, state=state) as sim:
+        assert sim.ledger()["cost"]["together"] == pytest.approx(spent)
+        refused = httpx.post(
+            f"{sim.together_url}/compute/clusters",
+            json={**BODY, "cluster_name": "d"},
+            headers=HEADERS,
+            trust_env=False,
+        )
+        assert refused.status_code == 409
+        sim.advance(3600)
+        assert sim.ledger()["cost"]["together"] == pytest.approx(2 * spent, rel=1e-3)
+        assert sim.ledger()["volumes"][0]["status"] == "bound"
+
+
+def test_two_simulators_cannot_share_a_file(tmp_path):
+    state = tmp_path / "clouds.sqlite"
+    with running(speed=0, state=state), pytest.raises(StateInUse, match="another simulator"), running(state=state):
+        pass
+
+
+def test_a_file_that_is_no_state_is_left_alone(tmp_path):
+    state = tmp_path / "notes.txt"
+    state.write_text("these are my notes, and they are long enough to be no database at all" * 20)
+    with pytest.raises(StateInUse, match=r"notes\.txt"), running(state=state):
+        pass
+    assert state.read_text().startswith("these are my notes")
+
+
+def test_a_reset_empties_the_file(tmp_path):
+    state = tmp_path / "clouds.sqlite"
+    with running(speed=0, state=state) as sim:
+        body = {**BODY, "cluster_name": "c"}
+        httpx.post(f"{sim.together_url}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
+        sim.reset()
+    with running(speed=0, state=state) as sim:
+        assert sim.ledger()["clusters"] == []
