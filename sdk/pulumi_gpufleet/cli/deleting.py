@@ -6,6 +6,7 @@ import datetime
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from typing import Any
 
 import click
 from gpufleet_provider import operations
@@ -14,8 +15,9 @@ from gpufleet_provider.errors import CloudError, NotFound
 from gpufleet_provider.http import stop_posting
 from gpufleet_provider.waiting import cancel_everything, watcher_for
 
-from pulumi_gpufleet.cli.inventory import Running, describe, details
-from pulumi_gpufleet.cli.states import States, UnreadableState
+from pulumi_gpufleet.cli.inventory import Running, describe, details, shown
+from pulumi_gpufleet.cli.stacks import UnreadableState
+from pulumi_gpufleet.cli.states import States
 
 _AT_ONCE = 8
 
@@ -45,7 +47,9 @@ def delete_all(orphans: list[tuple[Running, Running | None]], states: States, *,
                 click.echo(f"kept {describe(found)}: {owner.token} {owner.id}, which it is a part of, is still there")
         _together([found for found, owner in parts if owner.id in tally.deleted], states, tally)
     finally:
-        click.echo(f"{len(tally.deleted)} deleted, {tally.kept} kept, {tally.failed} failed")
+        unfinished = len(orphans) - len(tally.deleted) - tally.kept - tally.failed
+        rest = f", {unfinished} unfinished" if unfinished else ""
+        click.echo(f"{len(tally.deleted)} deleted, {tally.kept} kept, {tally.failed} failed{rest}")
     return tally.failed == 0
 
 
@@ -78,17 +82,19 @@ def _together(wanted: list[Running], states: States, tally: _Tally) -> None:
             for future in as_completed(pending):
                 found = pending[future]
                 try:
-                    kept_because = future.result()
+                    is_gone, words = future.result()
                 except (CloudError, UnreadableState) as error:
                     tally.failed += 1
                     click.echo(f"failed {describe(found)}: {getattr(error, 'message', None) or error}", err=True)
                     continue
-                if kept_because is None:
+                if is_gone:
                     tally.deleted.add(found.id)
-                    click.echo(f"deleted {describe(found)}")
+                    click.echo(f"{words} {describe(found)}")
+                    for line in _outliving(found):
+                        click.echo(line)
                 else:
                     tally.kept += 1
-                    click.echo(f"kept {describe(found)}: {kept_because}")
+                    click.echo(f"kept {describe(found)}: {words}")
         except BaseException:
             stop_posting("it was interrupted")
             cancel_everything("it was interrupted")
@@ -96,23 +102,32 @@ def _together(wanted: list[Running], states: States, tally: _Tally) -> None:
             raise
 
 
-def _delete(found: Running, states: States, reading: threading.Lock) -> str | None:
-    """Delete one resource and wait until it is gone; returns why it was kept instead, or None."""
+def _delete(found: Running, states: States, reading: threading.Lock) -> tuple[bool, str]:
+    """Delete one resource and wait until it is gone; returns whether it is, and that or why it was kept in words."""
     lifecycle, client = found.lifecycle, found.client
+    watcher = watcher_for(lifecycle, client)
     try:
-        now = Running.of(lifecycle, client, lifecycle.get(client, found.id))
+        now = Running.of(lifecycle, client, watcher.fresh(found.id))
     except NotFound:
-        return None
+        return True, "gone already:"
     with reading:
         known = states.read()
     if known.knows(now):
-        return "a state knows it by now"
-    if now.id != found.id or now.name != found.name:
-        return "the cloud shows something else under that id by now"
+        return False, "a state knows it by now"
+    if now.name != found.name:
+        return False, "the cloud shows another name under that id by now"
     CALL.set(Call(progress=lambda line: _say(f"{found.id}: {line}"), warn=_say))
-    account = operations.Account(lifecycle, client, watcher_for(lifecycle, client), operations.KnownIds())
+    account = operations.Account(lifecycle, client, watcher, operations.KnownIds())
     operations.delete(account, found.id, lifecycle.outputs(now.info))
-    return None
+    return True, "deleted"
+
+
+def _outliving(found: Running) -> list[str]:
+    """Name the volumes that a cluster had, where no list of orphans shows them: they may outlive it, and cost."""
+    if "Volume" in found.client.cloud.lifecycles:
+        return []
+    volumes: list[Any] = getattr(found.info, "volumes", None) or []
+    return [f"volume {shown(str(each.volume_id))} of it may still exist, and cost money" for each in volumes]
 
 
 def _say(line: str) -> None:

@@ -49,7 +49,11 @@ def command(
     """
     if everything == bool(ids):
         raise click.UsageError("name the ids to import, or say --all")
-    (client,) = clients([cloud])
+    states = States(stack_states, stacks)
+    accounts = clients([cloud], states.settings())
+    if len(accounts) > 1:
+        raise click.UsageError("the stacks use several accounts; name those of one account")
+    (client,) = accounts
     lifecycle = client.cloud.lifecycles.get(resource)
     if lifecycle is None:
         raise click.UsageError(f"{cloud} has no {resource!r}; it has {', '.join(client.cloud.lifecycles)}")
@@ -62,7 +66,7 @@ def command(
                 wanted.append(Running.of(lifecycle, client, lifecycle.get(client, id)))
             except NotFound:
                 raise click.ClickException(f"the account has no {lifecycle.token} with the id {id}") from None
-    known = States(stack_states, stacks).read()
+    known = states.read()
     chosen: list[Running] = []
     for found in wanted:
         if known.knows(found):

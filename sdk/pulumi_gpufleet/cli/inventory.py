@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib
 import re
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import click
 from gpufleet_provider import CLOUDS
-from gpufleet_provider.accounts import client_for
+from gpufleet_provider.accounts import Setting, client_for
 from gpufleet_provider.errors import MissingKey, Unavailable
 from gpufleet_provider.http import CloudClient
 from gpufleet_provider.lifecycle import Cloud, Info, Lifecycle, Properties, parse_instant
@@ -156,24 +157,28 @@ def _age(seconds: float) -> str:
 # --- Asking -----------------------------------------------------------------------------------------------------------
 
 
-def clients(names: Iterable[str]) -> list[CloudClient]:
+def clients(names: Iterable[str], settings: Iterable[Setting]) -> list[CloudClient]:
     """Return the accounts to look at: of the clouds named, else of every cloud that a key is set for.
 
-    Raises MissingKey for a named cloud without a key, and when no cloud has one.
+    `settings` are where keys and addresses are looked up, each with the environment behind it. Raises MissingKey for a
+    named cloud without a key, and when no cloud has one.
     """
-    named = list(names)
-    found: list[CloudClient] = []
+    named, lookups = list(names), list(settings)
+    found: dict[CloudClient, None] = {}
     for name in named or CLOUDS:
         cloud = cloud_named(name)
-        try:
-            found.append(client_for(cloud, _no_config))
-        except MissingKey:
-            if named:
-                raise _missing([cloud]) from None
-            click.echo(f"{cloud.title} is not looked at: {cloud.api_key_environment} is not set", err=True)
+        accounts: dict[CloudClient, None] = {}
+        for setting in lookups:
+            with contextlib.suppress(MissingKey):
+                accounts[client_for(cloud, setting)] = None
+        if named and not accounts:
+            raise _missing([cloud])
+        if not accounts:
+            click.echo(f"{cloud.title} is not looked at: {_no_key([cloud])}", err=True)
+        found |= accounts
     if not found:
         raise _missing([cloud_named(name) for name in CLOUDS])
-    return found
+    return list(found)
 
 
 def running(client: CloudClient, resources: Iterable[str] = ()) -> list[Running]:
@@ -186,10 +191,9 @@ def running(client: CloudClient, resources: Iterable[str] = ()) -> list[Running]
     return found
 
 
-def _no_config(_key: str) -> str | None:
-    return None
-
-
 def _missing(clouds: list[Cloud]) -> MissingKey:
-    variables = " or ".join(cloud.api_key_environment for cloud in clouds)
-    return MissingKey(f"no API key is set: put one into the environment variable {variables}")
+    return MissingKey(f"{_no_key(clouds)}: put one into the environment, or name a stack that has one with --stack")
+
+
+def _no_key(clouds: list[Cloud]) -> str:
+    return f"no key is set in {' or '.join(cloud.api_key_environment for cloud in clouds)}"

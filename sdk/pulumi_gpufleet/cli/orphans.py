@@ -52,8 +52,12 @@ def command(
             "nothing is deleted without a state: name every stack of these accounts with --stack or --stack-state"
         )
     # The accounts come first: what an update makes in between is then missing here, and no orphan.
-    everything = [found for client in clients(clouds) for found in running(client)]
-    orphans = orphans_of(everything, states.read())
+    accounts = clients(clouds, states.settings())
+    everything = [found for client in accounts for found in running(client)]
+    known = states.read()
+    orphans = orphans_of(everything, known)
+    for cloud in sorted({client.cloud.name for client in accounts}):
+        _compare(cloud, everything, known, delete=delete)
     now = datetime.datetime.now(datetime.timezone.utc)
     if as_json:
         click.echo(json.dumps({"orphans": [_entry(o, owner, now) for o, owner in orphans]}, indent=2))
@@ -80,6 +84,17 @@ def orphans_of(everything: list[Running], known: Known) -> list[tuple[Running, R
         if not any(known.knows(one) for one in (each, *owners)):
             found.append((each, owners[0] if owners else None))
     return found
+
+
+def _compare(cloud: str, everything: list[Running], known: Known, *, delete: bool) -> None:
+    """Speak up where states and accounts of a cloud have nothing in common: with a wrong key all looks like orphans."""
+    here = [found for found in everything if found.client.cloud.name == cloud]
+    if not known.held[cloud] or any(known.knows(found) for found in here):
+        return
+    words = f"nothing of what the given states hold on {cloud} runs in this account: is it the right key?"
+    if delete and here:
+        raise click.ClickException(f"{words} Nothing was deleted; if all of it is gone, run `pulumi refresh` first")
+    click.echo(words, err=True)
 
 
 # --- Saying it --------------------------------------------------------------------------------------------------------

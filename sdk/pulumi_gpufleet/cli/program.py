@@ -147,8 +147,10 @@ def _argument(name: str, value: Any) -> list[str]:
 
 
 def _literal(value: Any, indent: str, used: int) -> list[str]:
-    """Write a value as Python, on one line where it fits beside what the line has already, else one entry per line."""
+    """Write a value as Python, on one line where it fits beside what the line has already, else taken apart."""
     flat = _flat(value)
+    if isinstance(value, str) and "\n" in value.rstrip("\n") and used + len(flat) > _LINE_LENGTH:
+        return ["(", *(f"{indent}    {_text(line)}" for line in value.splitlines(keepends=True)), f"{indent})"]
     if not value or not isinstance(value, (dict, list)) or used + len(flat) <= _LINE_LENGTH:
         return [flat]
     inner = f"{indent}    "

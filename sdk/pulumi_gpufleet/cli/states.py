@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
-import subprocess
-import sys
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import click
-from gpufleet_provider.errors import redacted
+from gpufleet_provider.accounts import Setting
 from gpufleet_provider.lifecycle import Properties
 
 from pulumi_gpufleet.cli.inventory import Running, strings
+from pulumi_gpufleet.cli.stacks import UnreadableState, configuration, exported
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _VERSIONS = (3, 4)
 """Of deployments: 4 only adds features to 3."""
-
-
-class UnreadableState(click.ClickException):
-    """A state that was named could not be read whole; nothing may be concluded from it."""
 
 
 @dataclass
@@ -38,6 +34,9 @@ class Known:
     """Every string in them, so that the id of a part (a volume, a machine) or of a reference counts as well."""
     unfinished: set[str] = field(default_factory=set[str])
     """Every string in the inputs of creates that have not come to an end: their physical names among them."""
+
+    held: Counter[str] = field(default_factory=Counter[str])
+    """How many resources of each cloud they hold."""
 
     def knows(self, found: Running) -> bool:
         """Say whether a state holds the resource, or is about to: its create may be under way at this moment."""
@@ -54,13 +53,23 @@ class States:
     def __bool__(self) -> bool:
         return bool(self.files or self.stacks)
 
+    def settings(self) -> list[Setting]:
+        """Return where to look up keys and addresses: each stack's configuration, and the environment for the rest.
+
+        Raises UnreadableState. What a configuration does not say, the environment says, as in a run of the stack.
+        """
+        configurations: list[dict[str, str]] = [configuration(stack) for stack in self.stacks]
+        if self.files or not configurations:
+            configurations.append({})
+        return [each.get for each in configurations]
+
     def read(self) -> Known:
         """Return what all of them together know now; raises UnreadableState."""
         known = Known()
         for path in self.files:
             _take(known, _deployment(_file(path), str(path)))
         for stack in self.stacks:
-            _take(known, _deployment(_export(stack), f"stack {stack}"))
+            _take(known, _deployment(exported(stack), f"stack {stack}"))
         return known
 
 
@@ -71,7 +80,8 @@ def state_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "stacks",
         multiple=True,
         metavar="NAME",
-        help="A stack whose state counts, as `pulumi stack export --stack NAME` shows it. Can be given several times.",
+        help="A stack whose state counts, as `pulumi stack export --stack NAME` shows it; its configuration names the "
+        "accounts. Can be given several times.",
     )(command)
     return click.option(
         "--stack-state",
@@ -115,27 +125,6 @@ def _settled(path: Path) -> None:
         )
 
 
-def _export(stack: str) -> bytes:
-    ran = _ran(["stack", "export", "--stack", stack])
-    if ran.returncode != 0:
-        lines = [line.strip() for line in ran.stderr.decode(errors="replace").splitlines() if line.strip()]
-        words = redacted(
-            next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "no words")
-        )
-        raise UnreadableState(f"stack {stack}: its state cannot be exported: {words.removeprefix('error: ')}")
-    return ran.stdout
-
-
-def _ran(arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
-    """Run the Pulumi CLI where there is one, else the embedded engine."""
-    tool = shutil.which("pulumi")
-    engine = [tool, "--non-interactive"] if tool else [sys.executable, "-m", "pulumi_embedded"]
-    try:
-        return subprocess.run([*engine, *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    except OSError as fault:
-        raise UnreadableState(f"{engine[0]} cannot be run: {fault.strerror}") from None
-
-
 # --- Understanding a state --------------------------------------------------------------------------------------------
 
 
@@ -171,6 +160,8 @@ def _take(known: Known, deployment: Properties) -> None:
     pending = cast("list[Properties]", deployment.get("pending_operations") or [])
     known.values.update(strings(resources), strings(pending))
     creating: Iterable[Any] = (_object(operation.get("resource")) or {} for operation in pending)
+    clouds = (re.match(r"pulumi-python:dynamic/([a-z]+):", str(row.get("type"))) for row in resources if row.get("id"))
+    known.held.update(Counter(found[1] for found in clouds if found is not None))
     unfinished = [*creating, *(row for row in resources if row.get("custom") and not row.get("id"))]
     known.unfinished.update(strings([row.get("inputs") for row in unfinished]))
 
