@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+import threading
 from abc import ABC, abstractmethod
 from bisect import insort
 from collections.abc import Iterable, Mapping
@@ -74,7 +75,6 @@ class Record(BaseModel):
 
 
 RecordT = TypeVar("RecordT", bound=Record)
-LockType = Any  # threading.RLock is a function, not a type.
 
 
 class Switches(BaseModel):
@@ -187,7 +187,7 @@ class SimulatedCloud(ABC):
 class World:
     """Everything but HTTP. Whoever holds `lock` and has called `settle` sees one consistent moment, `now`."""
 
-    def __init__(self, store: Store, lock: LockType, *, speed: float, seed: int, canary: str) -> None:
+    def __init__(self, store: Store, lock: threading.RLock, *, speed: float, seed: int, canary: str) -> None:
         self.lock = lock
         self.store = store
         self.clock = Clock(speed)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +26,7 @@ BODY = {
 HEADERS = {"Authorization": "Bearer k", "X-API-KEY": "k"}
 SERVE = """
 import sys
+import threading
 from pathlib import Path
 from gpufleet_provider.simulator import Settings
 from gpufleet_provider.simulator.server import serve
@@ -153,3 +156,40 @@ def test_a_reset_empties_the_file(tmp_path):
         sim.reset()
     with running(speed=0, state=state) as sim:
         assert sim.ledger()["clusters"] == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_in_the_middle_of_a_rush_loses_no_answer(tmp_path, seed):
+    state = tmp_path / "clouds.sqlite"
+    process, client = started(state, speed=600)
+    answered: list[str] = []
+
+    def create(worker: int) -> None:
+        with httpx.Client(base_url=client.base_url, headers=HEADERS, trust_env=False) as own:
+            for number in range(500):
+                try:
+                    reply = own.post(
+                        "/together/v1/compute/clusters", json={**BODY, "cluster_name": f"c{worker}-{number}"}
+                    )
+                except httpx.TransportError:
+                    return
+                answered.append(reply.json()["cluster_id"])
+
+    threads = [threading.Thread(target=create, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    wanted = random.Random(seed).randint(20, 200)
+    while len(answered) < wanted and any(thread.is_alive() for thread in threads):
+        time.sleep(0.002)
+    ended(process, signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    client.close()
+    assert len(answered) >= wanted
+
+    process, client = started(state, speed=600)
+    with client:
+        kept = {it["id"] for it in client.get("/_sim/ledger").json()["clusters"]}
+        assert set(answered) <= kept
+        assert len(kept) <= len(answered) + 4, "at most one unanswered create for each connection"
+    ended(process, signal.SIGTERM)
