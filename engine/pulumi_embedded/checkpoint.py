@@ -251,7 +251,7 @@ def load_resource(document: object, decrypt: Callable[[str], str] | None) -> Res
         elif value is not None:
             try:
                 setattr(state, name, _load_field(name, value, decrypt))
-            except (MalformedValue, ValueError, TypeError) as error:
+            except (MalformedValue, ValueError, TypeError, LookupError) as error:
                 raise StateError(f"{urn}: malformed {json_name!r} in the state: {error}") from error
     return state
 

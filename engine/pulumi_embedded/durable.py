@@ -34,38 +34,41 @@ def write_atomically(path: Path, data: bytes, mode: int | None = PRIVATE_FILE_MO
     """
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with named_storage_errors(path):
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-            try:
-                write_all(descriptor, data)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(fresh, path)
-            sync_folder(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise
+    with _fresh_name(path) as fresh, named_storage_errors(path):
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(fresh, path)
+        sync_folder(path.parent)
 
 
 def copy_atomically(source: Path, target: Path) -> None:
     """Give the content of a file a second name that later replacements of the first do not touch."""
-    fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
-    try:
-        # A link costs no space, and is safe because state files are only ever replaced, never written in place.
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        os.link(source, fresh)
-        os.chmod(fresh, PRIVATE_FILE_MODE)
-    except OSError:
-        write_atomically(target, source.read_bytes())
-        return
-    with named_storage_errors(target):
+    with _fresh_name(target) as fresh, named_storage_errors(target):
+        try:
+            # A link costs no space, and is safe because state files are only ever replaced, never written in place.
+            os.link(source, fresh)
+            os.chmod(fresh, PRIVATE_FILE_MODE)
+        except OSError:
+            write_atomically(fresh, source.read_bytes())
         os.replace(fresh, target)
         sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _fresh_name(path: Path) -> Generator[Path, None, None]:
+    """A free name beside a file, for what is to take its place; nothing of that name is left behind."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with contextlib.suppress(OSError):
+        fresh.unlink()
+    try:
+        yield fresh
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
 
 
 def write_all(descriptor: int, data: bytes) -> None:
