@@ -47,6 +47,7 @@ class Server:
             raise ValueError(f"the simulator only listens on loopback, not on {host}")
         self.simulation = simulation
         self._stopping = threading.Event()
+        self._closing = threading.Lock()
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         self._server: Any = create_server(
             self._wsgi,
@@ -62,6 +63,7 @@ class Server:
             clear_untrusted_proxy_headers=False,
         )
         self._server.channel_class = _Channel
+        self._open: dict[int, Any] = self._server._map
         self.port = int(self._server.effective_port)
         self.url = f"http://{'[::1]' if host == '::1' else '127.0.0.1'}:{self.port}"
         self._app = self._make_app()
@@ -71,12 +73,22 @@ class Server:
         self._server.run()
         self._stopping.set()
         self._server.task_dispatcher.shutdown()
+        with self._closing:
+            close_all(self._open)
 
     def stop(self) -> None:
         """End `run` from another thread, and every connection with it."""
         self._stopping.set()
-        # Run by the server's own loop, which ends when there is nothing left to listen to.
-        self._server.trigger.pull_trigger(lambda: close_all(self._server._map))
+        with self._closing:
+            self._server.trigger.pull_trigger(self._leave_loop)
+
+    def _leave_loop(self) -> None:
+        """End the server's loop, which runs as long as it has sockets; they stay open until the workers are done.
+
+        A worker that closed a file descriptor under another's hands would write into whatever gets its number next.
+        """
+        self._open = dict(self._server._map)
+        self._server._map.clear()
 
     def _wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         chunks = self._app(environ, start_response)
