@@ -151,6 +151,14 @@ _KINDS = {
 }
 
 
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("above", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("below", "lt"),
+}
+
+
 def _words(body: type[BaseModel], error: ErrorDetails) -> str:
     kind, got, context = error["type"], error.get("input"), error.get("ctx", {})
     secret = _is_secret(body, error["loc"])
@@ -166,8 +174,9 @@ def _words(body: type[BaseModel], error: ErrorDetails) -> str:
         return f"must be {context.get('expected', '')}, got {shown}"
     if kind == "multiple_of":
         return f"must be a multiple of {context['multiple_of']}, got {shown}"
-    if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
-        return f"must be {error['msg'].removeprefix('Input should be ')}, got {shown}"
+    if kind in _BOUNDS:
+        word, bound = _BOUNDS[kind]
+        return f"must be {word} {context[bound]}, got {shown}"
     if kind == "string_too_short":
         return "must not be empty"
     if secret:

@@ -79,15 +79,15 @@ INVALID_PROGRAMS = [
     _together("gpus-true", "num_gpus", "expected a whole number, got True", num_gpus=True),
     _together("gpus-list", "num_gpus", "expected a whole number, got a list", num_gpus=[8]),
     _together("gpus-twelve", "num_gpus", "must be a multiple of 8, got 12", num_gpus=12),
-    _together("gpus-zero", "num_gpus", "must be greater than or equal to 8, got 0", num_gpus=0),
-    _together("gpus-negative", "num_gpus", "must be greater than or equal to 8, got -8", num_gpus=-8),
+    _together("gpus-zero", "num_gpus", "must be at least 8, got 0", num_gpus=0),
+    _together("gpus-negative", "num_gpus", "must be at least 8, got -8", num_gpus=-8),
     _together("billing-misspelt", "billing_type", "must be 'RESERVED', 'ON_DEMAND' or", billing_type="ONDEMAND"),
     _together("billing-lower", "billing_type", "must be 'RESERVED', 'ON_DEMAND' or", billing_type="on_demand"),
     _together("type-misspelt", "cluster_type", "must be 'KUBERNETES' or 'SLURM', got 'K8S'", cluster_type="K8S"),
     _together("traefik-text", "install_traefik", "expected true or false, got 'yes'", install_traefik="yes"),
     _together("preemptible-four", "num_preemptible_gpus", "must be a multiple of 8, got 4", num_preemptible_gpus=4),
     _together(
-        "preemptible-negative", "num_preemptible_gpus", "greater than or equal to 0, got -8", num_preemptible_gpus=-8
+        "preemptible-negative", "num_preemptible_gpus", "at least 0, got -8", num_preemptible_gpus=-8
     ),
     _together("volume-id-number", "volume_id", "expected a string, got 7", volume_id=7),
     _together("project-empty", "project_id", "must not be empty", project_id=""),
@@ -128,7 +128,7 @@ INVALID_PROGRAMS = [
     _together("scale-twelve", "auto_scale_max_gpus", "must be a multiple of 8", auto_scale=True, auto_scale_max_gpus=12),
     # Kubernetes and Slurm.
     _together("slurm-no-memory", "slurm_shm_size_gib", "is required for SLURM", base=SLURM, slurm_shm_size_gib=ABSENT),
-    _together("slurm-memory-zero", "slurm_shm_size_gib", "greater than or equal to 1", base=SLURM, slurm_shm_size_gib=0),
+    _together("slurm-memory-zero", "slurm_shm_size_gib", "at least 1", base=SLURM, slurm_shm_size_gib=0),
     _together("memory-on-kubernetes", "slurm_shm_size_gib", "is for SLURM clusters only", slurm_shm_size_gib=64),
     _together("image-on-kubernetes", "slurm_image", "is for SLURM clusters only", slurm_image="slurm:1"),
     _together("traefik-on-slurm", "install_traefik", "is for KUBERNETES clusters only", base=SLURM, install_traefik=True),
@@ -158,8 +158,8 @@ INVALID_PROGRAMS = [
     ),
     # Billing and time.
     _together("days-on-demand", "duration_days", "for the billing type RESERVED only", duration_days=7),
-    _together("days-zero", "duration_days", "greater than or equal to 1, got 0", base=RESERVED, duration_days=0),
-    _together("days-many", "duration_days", "less than or equal to 90, got 365", base=RESERVED, duration_days=365),
+    _together("days-zero", "duration_days", "at least 1, got 0", base=RESERVED, duration_days=0),
+    _together("days-many", "duration_days", "at most 90, got 365", base=RESERVED, duration_days=365),
     _together("term-unstated", "duration_days", "say how long the prepaid term is", base=RESERVED, duration_days=ABSENT),
     _together("end-on-demand", "reservation_end_time", "prepaid clusters only", reservation_end_time="2027-01-01T00:00:00Z"),
     _together(
@@ -195,7 +195,7 @@ INVALID_PROGRAMS = [
         "time-in-words", "reservation_end_time", "expected an RFC 3339 time", base=RESERVED, reservation_end_time="tomorrow"
     ),
     # Volumes.
-    _together("volume-negative", "shared_volume.size_tib", "greater than or equal to 1", shared_volume={**VOLUME, "size_tib": -1}),
+    _together("volume-negative", "shared_volume.size_tib", "at least 1", shared_volume={**VOLUME, "size_tib": -1}),
     _together("volume-fraction", "shared_volume.size_tib", "expected a whole number", shared_volume={**VOLUME, "size_tib": 1.5}),
     _together("volume-nameless", "shared_volume.volume_name", "is required", shared_volume=_without(VOLUME, "volume_name")),
     _together("volume-sizeless", "shared_volume.size_tib", "is required", shared_volume=_without(VOLUME, "size_tib")),
@@ -230,7 +230,7 @@ INVALID_PROGRAMS = [
     _together(
         "burn-negative",
         "acceptance_tests_params.gpu_burn_duration",
-        "greater than or equal to 0",
+        "at least 0",
         acceptance_tests_params={"gpu_burn_duration": -1},
     ),
     # Shadeform.
@@ -238,7 +238,7 @@ INVALID_PROGRAMS = [
     _shadeform("shade-no-region", "region", "is required", region=ABSENT),
     _shadeform("shade-no-type", "cluster_type", "is required", cluster_type=ABSENT),
     _shadeform("shade-no-number", "num_instances", "is required", num_instances=ABSENT),
-    _shadeform("shade-zero", "num_instances", "greater than or equal to 1, got 0", num_instances=0),
+    _shadeform("shade-zero", "num_instances", "at least 1, got 0", num_instances=0),
     _shadeform("shade-fraction", "num_instances", "expected a whole number, got 1.5", num_instances=1.5),
     _shadeform("shade-text", "num_instances", "expected a whole number, got 'two'", num_instances="two"),
     _shadeform("shade-empty-type", "cluster_type", "must not be empty", cluster_type=""),
