@@ -6,6 +6,7 @@ which `{secure: <ciphertext>}` stands for a secret. What the program gets is tex
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from dataclasses import dataclass
@@ -107,12 +108,15 @@ class StackConfig:
         if not steps:
             config[full] = new
             return
-        container = config.get(full)
-        if not _is_container(container):
-            container = config[full] = _empty_for(steps[0])
+        # Changed as a copy, so that a path that leads nowhere leaves nothing behind.
+        root = copy.deepcopy(config.get(full))
+        if not _is_container(root):
+            root = _empty_for(steps[0])
+        container = root
         for step, following in itertools.pairwise(steps):
             container = self._inside(key, container, step, _empty_for(following))
         self._put(key, container, steps[-1], new)
+        config[full] = root
 
     def remove(self, key: str, *, path: bool = False) -> bool:
         """Remove a value; returns whether there was one."""

@@ -142,7 +142,7 @@ def test_a_stack_with_resources_is_removed_only_by_force(
 ) -> None:
     backend.save(stack, snapshot_of(machine("a")), crypter)
     backend.record(stack, Update("update", 1, 2, "succeeded", {}, {}))
-    with pytest.raises(StateError, match="still has 1 resources.*--force"):
+    with pytest.raises(StateError, match=r"still has 1 resources.*--force"):
         backend.remove(stack)
     backend.remove(stack, force=True)
     assert not backend.exists(stack)
@@ -331,7 +331,7 @@ def test_a_disk_that_refuses_leaves_the_old_state(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
-        with pytest.raises(StorageFull, match="cannot write .*what was there before is unchanged") as caught:
+        with pytest.raises(StorageFull, match=r"cannot write .*what was there before is unchanged") as caught:
             backend.save(stack, snapshot_of(machine("new")), crypter)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before

@@ -137,7 +137,7 @@ def test_a_state_of_another_secrets_provider_is_refused_by_name_once_there_is_a_
     }
     assert load_deployment(document, crypter_of).resources[0].outputs == {"x": 1}
     resource["outputs"] = {"x": secret}
-    with pytest.raises(SecretsError, match="'cloud'.*change-secrets-provider passphrase"):
+    with pytest.raises(SecretsError, match=r"'cloud'.*change-secrets-provider passphrase"):
         load_deployment(document, crypter_of)
 
 

@@ -554,7 +554,7 @@ def test_a_step_does_not_begin_when_its_intention_cannot_be_written(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, "posix_fallocate", refuse)
-            with pytest.raises(StorageFull, match="cannot write .*dev.journal"):
+            with pytest.raises(StorageFull, match=r"cannot write .*dev\.journal"):
                 for index in range(200):
                     await journal.begin("creating", machine(f"r{index}", id=""))
             # What is under way still has room for its result.
@@ -683,7 +683,8 @@ VICTIM = """
 
             async def step(index):
                 urn = f"urn:pulumi:dev::fleet::lab:index:Machine::r{index}"
-                state = ResourceState(urn, "lab:index:Machine", custom=True, id=f"m-{index}", outputs={"k": Secret("s")})
+                outputs = {"k": Secret("s")}
+                state = ResourceState(urn, "lab:index:Machine", custom=True, id=f"m-{index}", outputs=outputs)
                 number = await journal.begin("creating", state)
                 os.write(made, b"%d\\n" % index)  # the cloud has it now
                 await asyncio.sleep(0)

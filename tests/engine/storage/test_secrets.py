@@ -35,7 +35,7 @@ def test_what_is_encrypted_decrypts_and_never_looks_the_same(crypter: Passphrase
 def test_a_new_salt_unlocks_with_its_passphrase_alone(crypter: PassphraseCrypter, passphrase: str) -> None:
     again = PassphraseCrypter.unlock(crypter.salt_state, passphrase)
     assert again.decrypt(crypter.encrypt("x")) == "x"
-    with pytest.raises(SecretsError, match="incorrect passphrase.*PULUMI_CONFIG_PASSPHRASE"):
+    with pytest.raises(SecretsError, match=r"incorrect passphrase.*PULUMI_CONFIG_PASSPHRASE"):
         PassphraseCrypter.unlock(crypter.salt_state, passphrase + " ")
 
 
