@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -274,11 +274,13 @@ def _name_in(call: Call) -> str:
     if call.method != "POST" or not call.body:
         return ""
     try:
-        body = json.loads(call.body)
+        body: Any = json.loads(call.body)
     except ValueError:
         return ""
-    name = body.get("cluster_name") or body.get("volume_name") or body.get("name") if isinstance(body, dict) else ""  # pyright: ignore
-    return str(name or "")  # pyright: ignore
+    if not isinstance(body, dict):
+        return ""
+    fields = cast("dict[str, Any]", body)
+    return str(fields.get("cluster_name") or fields.get("volume_name") or fields.get("name") or "")
 
 
 def _one_line(error: ValidationError) -> str:
