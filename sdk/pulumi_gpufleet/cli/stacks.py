@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import shutil
 import subprocess
 import sys
-from typing import Any, cast
+import urllib.parse
+from pathlib import Path
+from typing import cast
 
 import click
 from gpufleet_provider.errors import redacted
@@ -33,11 +37,12 @@ def configuration(stack: str) -> dict[str, str]:
 
 
 def _answer(stack: str, trouble: str, arguments: list[str]) -> bytes:
-    """Ask the Pulumi CLI where there is one, else the embedded engine."""
-    tool = shutil.which("pulumi")
+    """Ask the Pulumi CLI where there is one that sees all of the stack, else the embedded engine."""
+    # While the embedded engine's journal is there, the checkpoint lags behind, and the CLI sees nothing else.
+    tool = shutil.which("pulumi") if _journal(stack) is None else None
     engine = [tool, "--non-interactive"] if tool else [sys.executable, "-m", "pulumi_embedded"]
     try:
-        ran: Any = subprocess.run(
+        ran = subprocess.run(
             [*engine, *arguments, "--stack", stack], capture_output=True, check=False, stdin=subprocess.DEVNULL
         )
     except OSError as fault:
@@ -48,3 +53,11 @@ def _answer(stack: str, trouble: str, arguments: list[str]) -> bytes:
         words = redacted(worded[0].partition("rror:")[2] or worded[0])
         raise UnreadableState(f"stack {stack}: {trouble}: {words}")
     return ran.stdout
+
+
+def _journal(stack: str) -> Path | None:
+    """Return the journal that the embedded engine keeps beside a checkpoint while that lags behind, if there is one."""
+    url = os.environ.get("PULUMI_BACKEND_URL") or "file://.pulumi-state"
+    folder = Path(urllib.parse.unquote(url.removeprefix("file://"))).expanduser() / ".pulumi" / "stacks"
+    *_, project, name = ["*", *map(glob.escape, stack.split("/")[-2:])]
+    return next(folder.glob(f"{project}/{name}.journal"), None) if url.startswith("file://") else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -34,7 +35,6 @@ class Known:
     """Every string in them, so that the id of a part (a volume, a machine) or of a reference counts as well."""
     unfinished: set[str] = field(default_factory=set[str])
     """Every string in the inputs of creates that have not come to an end: their physical names among them."""
-
     held: Counter[str] = field(default_factory=Counter[str])
     """How many resources of each cloud they hold."""
 
@@ -102,7 +102,7 @@ def _file(path: Path) -> bytes:
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
-    except (OSError, EOFError) as fault:
+    except (OSError, EOFError, zlib.error) as fault:
         raise UnreadableState(
             f"{path}: the state cannot be read: {getattr(fault, 'strerror', None) or fault}"
         ) from None

@@ -13,6 +13,10 @@ from click.testing import CliRunner, Result
 from gpufleet_provider.simulator import RunningSimulator, running
 from pulumi_gpufleet.cli import main
 
+from tests.acceptance.stacks import PULUMI, Stack
+
+ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
+
 TOGETHER = {
     "cluster_name": "train",
     "region": "us-central-8",
@@ -120,3 +124,20 @@ def state(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(params=ENGINES)
+def stack(
+    request: pytest.FixtureRequest, simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Stack:
+    """An empty stack in the folder that the command works in."""
+    made = Stack(tmp_path / "fleet", simulator, request.param)
+    made.configure(**{"together:apiKey": "", "shadeform:apiKey": ""})
+    made.init()
+    for cloud in ("together", "shadeform"):
+        assert made.run("config", "set", "--stack", made.name, "--secret", f"{cloud}:apiKey", KEY).exit_code == 0
+    monkeypatch.chdir(made.directory)
+    for name, value in made.env().items():
+        if name.startswith("PULUMI_"):
+            monkeypatch.setenv(name, value)
+    return made

@@ -11,29 +11,10 @@ from typing import Any
 import pytest
 from gpufleet_provider.simulator import RunningSimulator
 
-from tests.acceptance.stacks import PULUMI, Stack
-from tests.sdk.cli.conftest import CANARY, KEY, Command
-
-ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
+from tests.acceptance.stacks import Stack
+from tests.sdk.cli.conftest import CANARY, Command
 
 Create = Callable[..., str]
-
-
-@pytest.fixture(params=ENGINES)
-def stack(
-    request: pytest.FixtureRequest, simulator: RunningSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Stack:
-    """An empty stack in the folder that the command works in."""
-    made = Stack(tmp_path / "fleet", simulator, request.param)
-    made.configure(**{"together:apiKey": "", "shadeform:apiKey": ""})
-    made.init()
-    for cloud in ("together", "shadeform"):
-        assert made.run("config", "set", "--stack", made.name, "--secret", f"{cloud}:apiKey", KEY).exit_code == 0
-    monkeypatch.chdir(made.directory)
-    for name, value in made.env().items():
-        if name.startswith("PULUMI_"):
-            monkeypatch.setenv(name, value)
-    return made
 
 
 def fleet(together: Create, shadeform: Create) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import signal
 import subprocess
@@ -131,6 +132,20 @@ def test_several_states_count_together(
     ids = [together(cluster_name=f"train-{number}") for number in range(3)]
     paths = [state(id, name=f"{id}.json") for id in ids[:2]]
     assert set(listed(gpufleet, "--stack-state", paths[0], "--stack-state", paths[1])) == {ids[2]}
+
+
+def test_a_compressed_checkpoint_is_read_and_a_broken_one_refused(
+    gpufleet: Command, together: Callable[..., str], tmp_path: Path
+) -> None:
+    path = tmp_path / "dev.json.gz"
+    content = gzip.compress(json.dumps(deployment(entry(together()))).encode())
+    path.write_bytes(content)
+    assert listed(gpufleet, "--stack-state", path) == {}
+    for broken in (content[:-9], content[:12] + b"\xff" * 40):
+        path.write_bytes(broken)
+        result = gpufleet("orphans", "--stack-state", path)
+        assert result.exit_code == 1
+        assert "cannot be read" in result.stderr
 
 
 # --- Deleting ---------------------------------------------------------------------------------------------------------

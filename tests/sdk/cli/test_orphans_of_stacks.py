@@ -1,0 +1,46 @@
+"""`gpufleet orphans --stack` beside runs of that stack: what a run is making at this moment is no orphan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tests.acceptance.stacks import Stack
+from tests.sdk.cli.conftest import Command
+
+PROGRAM = """
+together.Cluster(
+    "train",
+    region="us-central-8",
+    gpu_type="H100_SXM",
+    num_gpus=8,
+    billing_type="ON_DEMAND",
+    cuda_version="12.6",
+    nvidia_driver_version="560",
+)
+"""
+
+
+def test_what_is_being_created_is_no_orphan(stack: Stack, gpufleet: Command, together: Callable[..., str]) -> None:
+    stack.write(PROGRAM)
+    # Some other tool's cluster; the clock stands still, so that the create does not come to an end.
+    lost = together(cluster_name="lost")
+    up = stack.start("up", "--yes", "--skip-preview", "--stack", stack.name)
+    while len(stack.live_clusters()) < 2:
+        assert up.poll() is None, up.communicate()[0]
+        time.sleep(0.2)
+    result = gpufleet("orphans", "--stack", stack.name)
+    stack.simulator.simulation.set_clock(speed=3600)
+    output, _ = up.communicate(timeout=240)
+    assert up.returncode == 0, output
+    assert result.exit_code == 0, result.output
+    assert "2 running, 1 known to the given states, 1 orphan" in result.output
+    assert lost in result.stdout
+
+    deleted = gpufleet("orphans", "--stack", stack.name, "--delete", "--yes")
+    assert deleted.exit_code == 0, deleted.output
+    assert [line["name"] for line in stack.live_clusters()] == [
+        stack.resources("together:Cluster")[0]["outputs"]["cluster_name"]
+    ]
+    destroyed = stack.destroy()
+    assert destroyed.exit_code == 0, destroyed.output
