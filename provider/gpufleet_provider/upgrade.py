@@ -9,6 +9,7 @@ one the servicer's methods are the handlers, in the newer one each is wrapped by
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import inspect
 import sys
 import threading
@@ -53,7 +54,7 @@ def install() -> None:
             if name in _CALLS:
                 serving.stock_handlers[name] = types.FunctionType(handler.__code__, handler.__globals__, name)
             handler.__code__ = getattr(_Shims, name).__code__
-        pool._max_workers = _MORE_THREADS_THAN_ANY_FLEET
+        _widen(pool)
 
 
 def _recognised(main: types.ModuleType) -> dict[str, types.FunctionType] | None:
@@ -89,7 +90,44 @@ def _pool() -> Any:
     # A worker thread is given a weak reference to its pool as the first argument.
     arguments: tuple[Any, ...] = getattr(threading.current_thread(), "_args", ())
     pool = arguments[0]() if arguments and callable(arguments[0]) else None
-    return pool if isinstance(getattr(pool, "_max_workers", None), int) else None
+    known = all(hasattr(pool, name) for name in ("_idle_semaphore", "_shutdown_lock", "_threads", "_work_queue"))
+    return pool if known and isinstance(getattr(pool, "_max_workers", None), int) else None
+
+
+def _widen(pool: Any) -> None:
+    """Give every call a thread: those to come, and those that queue already (a destroy begins with all its deletes)."""
+    with pool._shutdown_lock:
+        pool._max_workers = _MORE_THREADS_THAN_ANY_FLEET
+        worker: Any = getattr(concurrent.futures.thread, "_worker", None)
+        if "get_nowait" not in getattr(worker, "__code__", _widen.__code__).co_names:
+            pool._idle_semaphore = _IdleThreads(pool)
+        for _ in range(pool._work_queue.qsize()):
+            pool._adjust_thread_count()
+
+
+class _IdleThreads:
+    """What a pool takes for the semaphore of its idle threads, counted right.
+
+    Up to Python 3.11 a worker counts itself idle after every call, even when it goes straight on to the next one: after
+    a rush of checks such a pool believes in hundreds of idle threads, and starts none for the creates that follow.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        # One that is idle at this moment counts as busy for good, which costs one thread more than needed.
+        self._busy = len(pool._threads)
+
+    def acquire(self, *_: Any, **__: Any) -> bool:
+        """Take in one call more, and say whether a thread is there for it."""
+        with self._lock:
+            self._busy += 1
+            return self._busy <= len(self._pool._threads)
+
+    def release(self) -> None:
+        """Note that a thread has done with a call."""
+        with self._lock:
+            self._busy -= 1
 
 
 class _Shims:
