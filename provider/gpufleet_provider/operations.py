@@ -6,6 +6,7 @@ with the reason under the hidden output `__wait`, and the next update goes on fr
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -213,9 +214,10 @@ def _await_gone(account: Account, id: str, deadline: float) -> None:
             return Readiness("ready", "gone")
         return Readiness("pending", f"deleting · {getattr(info, 'status', None) or 'no status'}")
 
-    remaining = deadline - time.monotonic()
     try:
-        account.watcher.wait(id, judge, deadline_seconds=remaining, progress=CALL.get().progress, gone_is_expected=True)
+        account.watcher.wait(
+            id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress, gone_is_expected=True
+        )
     except WaitEnded as ended:
         raise CloudError(f"delete of {lifecycle.token} {id} was accepted, but it is not gone yet: {ended}") from None
 
@@ -251,9 +253,7 @@ def _awaited(
 
     known = {**_without_wait(olds), lifecycle.id_field: id}
     try:
-        raw = account.watcher.wait(
-            id, judge, deadline_seconds=deadline - time.monotonic(), progress=CALL.get().progress
-        )
+        raw = account.watcher.wait(id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress)
         return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), INPUTS: inputs}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
@@ -280,6 +280,11 @@ def _without_wait(outputs: Properties) -> Properties:
 
 def _deadline(default_seconds: float) -> float:
     return time.monotonic() + (CALL.get().timeout_seconds or default_seconds)
+
+
+def _remaining(deadline: float) -> float:
+    # Whole seconds: a limit of 90 min is said as such, and not as 89.
+    return max(0, math.ceil(deadline - time.monotonic()))
 
 
 def _sendable(lifecycle: Lifecycle[Any], inputs: Properties) -> Properties:
