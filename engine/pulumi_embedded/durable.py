@@ -30,8 +30,10 @@ def make_private_folder(folder: Path) -> None:
 def write_atomically(path: Path, data: bytes, mode: int | None = PRIVATE_FILE_MODE) -> None:
     """Replace a file by one with this content, on disk when the call returns. `mode=None` keeps an existing file's.
 
+    Of a symbolic link, the file that it leads to is replaced.
     Raises StorageFull when the disk has no room or refuses; then the old file stands untouched.
     """
+    path = Path(os.path.realpath(path))
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     with _fresh_name(path) as fresh, named_storage_errors(path):

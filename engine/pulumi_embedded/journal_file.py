@@ -52,7 +52,9 @@ class JournalFile:
             try:
                 self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE)
             except FileExistsError:
-                raise StateError(f"{path}: an earlier run left its journal; run the command again") from None
+                with abandoned(path) as is_abandoned:
+                    whose = "an earlier run left its journal; run the command again"
+                    raise StateError(f"{path}: {whose if is_abandoned else 'another engine is at work'}") from None
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._offset = self._allocated = self._promised = 0
         self._batch = 0
@@ -132,8 +134,8 @@ class JournalFile:
                 self._batch += 1
             except StorageFull as error:
                 self._broken = error
-            except OSError as error:
-                self._broken = StorageFull(f"cannot write {self._path}: {error.strerror}")
+            except Exception as error:
+                self._broken = StorageFull(f"cannot write {self._path}: {error}")
         _settle([(waiting, refusal or self._broken) for waiting, refusal in zip(batch, refusals, strict=True)])
 
     def _reserve(self, waiting: _Waiting) -> StorageFull | None:

@@ -9,22 +9,28 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from .backend import ORGANIZATION, Update
+from .backend import Update
 from .deployment import DeploymentRun, Kind, Outcome, Target
 from .errors import ProjectError
 from .events import Events, Listener
 from .language import find_python
+from .stack_reference import ORGANIZATION
 from .values import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator
+    from pathlib import Path
 
     from .checkpoint import Snapshot
     from .generator import Options
     from .journal import Journal
     from .workspace import Stack
+
+
+TERMINATED: Final = 130
+"""The exit code after a second interrupt."""
 
 
 @dataclass(slots=True)
@@ -42,13 +48,13 @@ class Operation:
         """Tell what would be done. Nothing is written. Raises EngineError."""
         options = replace(self.options, preview=True)
         snapshot = self.stack.load()
-        return self._run(options, snapshot, None)
+        return self._run(options, snapshot, None, None)
 
     def execute(self) -> Outcome:
         """Do it, under the stack's lock. Raises EngineError."""
         stack = self.stack
         options = replace(self.options, preview=False)
-        with stack.backend.lock(stack.reference):
+        with stack.backend.lock(stack.reference) as lock:
             started = int(time.time())
             snapshot = stack.load()
             crypter = stack.crypter_if_any()
@@ -56,7 +62,7 @@ class Operation:
             if self.clear_pending_creates:
                 journal.resolve()
             try:
-                outcome = self._run(options, snapshot, journal)
+                outcome = self._run(options, snapshot, journal, lock)
             except BaseException:
                 # What is in the journal is all that is known; the next command rebuilds the state from it.
                 journal.close(remove=False)
@@ -76,14 +82,14 @@ class Operation:
             )
         return outcome
 
-    def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None) -> Outcome:
+    def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None, lock: Path | None) -> Outcome:
         if snapshot is not None and journal is None:
             # A preview marks states as if it were for real.
             snapshot = copy.copy(snapshot)
             snapshot.resources = [replace(state) for state in snapshot.resources]
         events = Events(list(self.listeners))
         deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
-        return asyncio.run(_with_signals(deployment, self.kind, events))
+        return asyncio.run(_with_signals(deployment, self.kind, events, lock))
 
     def _target(self) -> Target:
         stack = self.stack
@@ -113,15 +119,18 @@ class Operation:
         )
 
 
-async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events) -> Outcome:
+async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, lock: Path | None) -> Outcome:
     """Run the deployment; the first interrupt brings it to an end in order, the second ends it at once."""
     loop = asyncio.get_running_loop()
     cancellations: set[asyncio.Task[None]] = set()
 
     def interrupt() -> None:
         if cancellations:
+            deployment.kill()
+            if lock is not None:
+                lock.unlink(missing_ok=True)
             # The journal knows what is under way; the next command reads it.
-            os._exit(130)
+            os._exit(TERMINATED)
         events.warning(
             "Cancellation requested: finishing what is under way and starting nothing new; "
             "interrupt again to stop at once, which may leave resources that the state does not know"
@@ -133,11 +142,11 @@ async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events) -
 
 
 @contextlib.contextmanager
-def _handling(loop: asyncio.AbstractEventLoop, handler: object) -> Iterator[None]:
+def _handling(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> Generator[None]:
     names = (signal.SIGINT, signal.SIGTERM)
     try:
         for name in names:
-            loop.add_signal_handler(name, handler)  # pyright: ignore[reportArgumentType]
+            loop.add_signal_handler(name, handler)
     except (NotImplementedError, RuntimeError, ValueError):
         # No signals on this platform or in this thread: interrupts end the process, and the journal does the rest.
         yield

@@ -7,11 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .backend import FileBackend, StackReference, backend_folder
+from .backend import FileBackend
 from .errors import ProjectError, SecretsError
 from .project import Project, load_project, select_stack, selected_stack
-from .secrets import PassphraseCrypter, crypter_of
+from .secrets import PASSPHRASE, PassphraseCrypter, crypter_of
 from .stack_config import StackConfig
+from .stack_reference import StackReference, backend_folder
 from .values import Properties
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ class Stack:
     @functools.cached_property
     def _state_salt(self) -> str | None:
         exported: dict[str, Any] = self.backend.export(self.reference).get("deployment") or {}
-        provider = exported.get("secrets_providers") or {}
-        state = provider.get("state") if provider.get("type") == "passphrase" else None
-        return state.get("salt") if isinstance(state, dict) else None
+        provider: dict[str, Any] = exported.get("secrets_providers") or {}
+        state: dict[str, Any] = (provider.get("state") if provider.get("type") == PASSPHRASE else None) or {}
+        return state.get("salt")
 
     @functools.cached_property
     def crypter(self) -> PassphraseCrypter:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_embedded.backend import FileBackend, StackReference, Update, backend_folder
+from pulumi_embedded.backend import FileBackend, Update
 from pulumi_embedded.checkpoint import dump_deployment
 from pulumi_embedded.errors import LockedError, ProjectError, StateError, StorageFull
 from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.stack_reference import StackReference, backend_folder
 
 from .conftest import machine, snapshot_of
 

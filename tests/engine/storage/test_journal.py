@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi_embedded import journal_file
-from pulumi_embedded.backend import FileBackend, StackReference
+from pulumi_embedded.backend import FileBackend
 from pulumi_embedded.checkpoint import Operation, ResourceState, Snapshot
 from pulumi_embedded.errors import StateError, StorageFull
 from pulumi_embedded.journal import Journal
 from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.stack_reference import StackReference
 
 from .conftest import machine, snapshot_of, urn_of
 
