@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,15 @@ import pulumi_random
 from pulumi_gpufleet import shadeform, together
 """
 
+_EMPTY: dict[tuple[str, str], tuple[Path, list[str]]] = {}
+"""By engine and name, the state of a stack without resources, and what its config says of its passphrase."""
+
+
+def _salt(config: Path) -> list[str]:
+    if not config.exists():
+        return []
+    return [line for line in config.read_text().splitlines() if line.startswith("encryptionsalt")]
+
 
 @dataclass
 class Run:
@@ -34,6 +45,15 @@ class Run:
 
     def json(self) -> Any:
         return json.loads(self.stdout)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of ours ended in a traceback.
+
+        The language host of the Pulumi CLI, interrupted after a failed step, prints one of its own.
+        """
+        by_the_host = "pulumi-language-python-exec" in self.output and "KeyboardInterrupt" in self.output
+        return ("Traceback" not in self.output or by_the_host) and "/gpufleet_provider/" not in self.output
 
 
 @dataclass
@@ -63,8 +83,7 @@ class Stack:
         }
         lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in known.items() if value)
         path = self.directory / f"Pulumi.{self.name}.yaml"
-        salt = [line for line in path.read_text().splitlines() if line.startswith("encryptionsalt")] if path.exists() else []
-        path.write_text("\n".join([*salt, "config:", lines]))
+        path.write_text("\n".join([*_salt(path), "config:", lines]))
 
     def write(self, program: str) -> None:
         """Make this the stack's program; the usual imports stand above it."""
@@ -80,7 +99,11 @@ class Stack:
     def env(self) -> dict[str, str]:
         state = self.directory / ".state"
         state.mkdir(exist_ok=True)
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "TOGETHER_", "SHADEFORM_"))}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("PULUMI_", "TOGETHER_", "SHADEFORM_"))
+        }
         return {
             **inherited,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -119,8 +142,20 @@ class Stack:
         return Run(done.returncode, done.stdout + done.stderr, done.stdout)
 
     def init(self) -> Stack:
-        """Make the stack."""
-        assert self.run("stack", "init", self.name).exit_code == 0
+        """Make the stack, as the first one of this process was made: an empty stack is like any other."""
+        config = self.directory / f"Pulumi.{self.name}.yaml"
+        made_before = _EMPTY.get((self.engine, self.name))
+        if made_before is None:
+            made = self.run("stack", "init", self.name)
+            assert made.exit_code == 0, made.output
+            template = Path(tempfile.mkdtemp(prefix="gpufleet-empty-stack-"))
+            atexit.register(shutil.rmtree, template, ignore_errors=True)
+            shutil.copytree(self.directory / ".state", template / "state")
+            _EMPTY[self.engine, self.name] = template, _salt(config)
+        else:
+            template, salt = made_before
+            shutil.copytree(template / "state", self.directory / ".state", dirs_exist_ok=True)
+            config.write_text("\n".join([*salt, config.read_text()]))
         return self
 
     def preview(self, *arguments: str) -> Run:
