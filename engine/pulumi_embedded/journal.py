@@ -85,8 +85,10 @@ class Journal:
         """Say that an operation on this resource is about to start; returns its number.
 
         Raises StorageFull if that could not be written, or if there would be no room for the result; then the operation
-        must not start.
+        must not start. So does StateError, if the result is bound to hold a secret and the stack has no passphrase.
         """
+        if self._encrypt is None and state.additional_secret_outputs:
+            refuse_secret(", ".join(state.additional_secret_outputs))
         number = next(self._numbers)
         entry = {"begin": number, "type": type_, "resource": self._dump(state)}
         await self._file.append(entry, reserve_bytes=_RESULT_RESERVE_BYTES)
@@ -102,9 +104,9 @@ class Journal:
         create: `result`. Update, read, delete-before-replace that leaves a pending replacement: `result` and `removes`.
         Delete: `removes`.
         """
-        self._ledger.end(number)
-        entry: Entry = {"end": number} | self._take(number, result, removes)
         try:
+            entry = self._take(number, result, removes)
+            self._ledger.end(number)
             await self._file.append(entry)
         finally:
             self._file.release(self._reserved.pop(number, 0))
@@ -131,7 +133,7 @@ class Journal:
             self._places[id(result)] = (place, result)
             return
         number = next(self._numbers)
-        self._file.append_soon({"end": number} | self._take(number, result, removes))
+        self._file.append_soon(self._take(number, result, removes))
 
     def rewrite(self, state: ResourceState) -> None:
         """Note that a known state was changed in place: `delete` was set, or a component registered its outputs.
@@ -165,12 +167,14 @@ class Journal:
         self._file.close(remove=remove)
 
     def _take(self, number: int, result: ResourceState | None, removes: ResourceState | None) -> Entry:
-        entry: Entry = {}
+        entry: Entry = {"end": number}
+        if result is not None:
+            # First, because it may fail, and then nothing has happened.
+            entry["resource"] = self._dump(result)
         if removes is not None:
             entry["removes"] = self._forget(removes)
             self._ledger.remove(entry["removes"])
         if result is not None:
-            entry["resource"] = self._dump(result)
             self._places[id(result)] = (self._ledger.add(number, result), result)
         return entry
 

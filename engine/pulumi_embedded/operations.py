@@ -57,7 +57,8 @@ class Operation:
         with stack.backend.lock(stack.reference) as lock:
             started = int(time.time())
             snapshot = stack.load()
-            crypter = stack.crypter_if_any()
+            # As in the CLI: without a passphrase, a secret output could only be refused after its resource was made.
+            crypter = stack.crypter
             journal = stack.backend.start_journal(stack.reference, snapshot, crypter)
             if self.clear_pending_creates:
                 journal.resolve()

@@ -408,6 +408,24 @@ def test_rebuilding_needs_no_passphrase_and_the_journal_shows_no_secret(
     assert reload(backend, stack).resources == [machine("a")]
 
 
+def test_without_a_passphrase_a_secret_result_is_refused_before_it_is_made_or_stays_pending(
+    backend: FileBackend, stack: StackReference
+) -> None:
+    async def go() -> None:
+        journal = backend.start_journal(stack, None, None)
+        with pytest.raises(StateError, match="PULUMI_CONFIG_PASSPHRASE"):
+            await journal.begin("creating", machine("a", outputs={}, additional_secret_outputs=["key"]))
+        surprising = machine("b")
+        number = await journal.begin("creating", machine("b", id="", outputs={}))
+        with pytest.raises(StateError, match="PULUMI_CONFIG_PASSPHRASE"):
+            await journal.end(number, surprising)
+        backend.finish(stack, journal, None)
+
+    asyncio.run(go())
+    snapshot = reload(backend, stack)
+    assert (names(snapshot), pending(snapshot)) == ([], [("creating", "b")])
+
+
 # --- damage -----------------------------------------------------------------------------------------------------------
 
 
