@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from . import urn as urns
 from .checkpoint import ResourceState
-from .provider_api import CheckFailure, Checked, Created, Diff, Found, Invoked, ProviderError
+from .provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, ProviderError
 from .values import Properties, equal, has_secrets
 
 StackOutputs = Callable[[str], Properties]

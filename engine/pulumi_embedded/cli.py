@@ -47,6 +47,17 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[P
                 sys.exit(REFUSED)
             except KeyboardInterrupt:
                 sys.exit(130)
+            except (click.ClickException, click.Abort, click.exceptions.Exit):
+                raise
+            except Exception as error:
+                if "PULUMI_EMBEDDED_DEBUG" in os.environ:
+                    raise
+                click.echo(
+                    f"error: internal error of pulumi-embedded: {type(error).__name__}: {error} "
+                    "(PULUMI_EMBEDDED_DEBUG=1 shows where)",
+                    err=True,
+                )
+                sys.exit(REFUSED)
 
         return group.command(name)(run)
 

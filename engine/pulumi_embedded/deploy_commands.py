@@ -11,8 +11,8 @@ import click
 
 from .cli import FAILED, Fail, command, shared
 from .deployment import Kind, Outcome
-from .event_json import EventStream, PreviewDigest
 from .errors import EngineError
+from .event_json import EventStream, PreviewDigest
 from .generator import Options
 from .operations import Operation
 from .targets import Targets

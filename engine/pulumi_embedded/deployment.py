@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from . import urn as urns
 from .builtin_provider import BuiltinProvider, StackOutputs
+from .deletions import choose, delete_in_reverse, deletion_of, not_named
 from .dependencies import DependencyGraph
 from .errors import EngineError
 from .events import Events, Prelude, Result, Summary
@@ -21,14 +23,11 @@ from .ledger import without_dangling
 from .monitor import Services, ShutDown
 from .plugins import DYNAMIC_PACKAGE, PluginHost
 from .provider_api import Invoked, Provider, ProviderError
+from .reading_steps import Import, Refresh
 from .registry import ProviderRegistry, with_plugin
 from .steps import (
-    Delete,
-    DeleteReplaced,
-    Discard,
-    DiscardReplaced,
-    Refresh,
-    RemovePendingReplace,
+    CreateReplacement,
+    DeleteForReplacement,
     SkippedCreate,
     Step,
     Untargeted,
@@ -100,6 +99,7 @@ class DeploymentRun:
         self._canceled = False
         self._failed = False
         self._stack_outputs: tuple[str, Properties] | None = None
+        self._program: Program | None = None
 
     def _new_generator(self) -> StepGenerator:
         return StepGenerator(
@@ -112,7 +112,7 @@ class DeploymentRun:
             events=self._events,
         )
 
-    # --- from beginning to end ----------------------------------------------------------------------------------------
+    # --- from beginning to end ---------------------------------------------------------------------------------------
 
     async def run(self, kind: Kind) -> Outcome:
         """Run the deployment. What went wrong was told through the events."""
@@ -165,6 +165,12 @@ class DeploymentRun:
         self._end_source()
         await self._host.cancel()
 
+    def kill(self) -> None:
+        """End the program and the plugins at once, whatever they are doing."""
+        self._host.kill()
+        if self._program is not None:
+            self._program.kill()
+
     def _warn_of_pending_operations(self, kind: Kind) -> None:
         pending = self._base.pending_operations if self._base else []
         if not pending or kind == "refresh" or self.preview:
@@ -186,7 +192,7 @@ class DeploymentRun:
                     self._events.error(f"Target '{urn}' could not be found in the stack.")
                     raise Refused
 
-    # --- the program --------------------------------------------------------------------------------------------------
+    # --- the program -------------------------------------------------------------------------------------------------
 
     async def _update(self) -> None:
         self._generator = self._new_generator()
@@ -207,7 +213,7 @@ class DeploymentRun:
             },
             config_secret_keys=[key for key, value in target.config.items() if isinstance(value, Secret)],
         )
-        program = await Program.start(target.python, settings, target.environment, self._events)
+        program = self._program = await Program.start(target.python, settings, target.environment, self._events)
         exit_ = asyncio.ensure_future(program.wait())
         try:
             await self._run_source(exit_)
@@ -234,12 +240,13 @@ class DeploymentRun:
         if self._stop_source.is_set() or self._source_is_done.is_set():
             return
         code = exit_.result()
-        if code == 0:
-            return
         self._failed = True
         self._executor.stop()
-        if code < 0:
-            self._events.error(f"the program was ended by signal {-code}")
+        if code == 0:
+            # Going on would delete whatever it had not declared yet.
+            self._events.error("the program's process ended before the program did; nothing was deleted")
+        elif code < 0:
+            self._events.error(f"the program was ended by {signal.Signals(-code).name}")
         elif code != EXPLAINED_EXIT_CODE:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
@@ -264,7 +271,13 @@ class DeploymentRun:
         self._source_is_done.set()
         await self._is_over.wait()
 
-    # --- what the program asks ------------------------------------------------------------------------------------------
+    def crash(self, error: Exception) -> None:
+        """Something went wrong that nobody foresaw: tell it, and bring the deployment to an end."""
+        self._failed = True
+        self._events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
+        self._end_source()
+
+    # --- what the program asks ---------------------------------------------------------------------------------------
 
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
@@ -275,9 +288,10 @@ class DeploymentRun:
             if self._executor.failed_urns and self._needs_failed(new):
                 self._executor.failed_urns.add(new.urn)
                 return new, "skipped"
+            await self._companions_are_gone(steps)
             try:
-                await self._executor.run(steps)
-                if steps and steps[0].op in ("import", "import-replacement"):
+                await self._run_steps(steps)
+                if steps and isinstance(steps[0], Import):
                     new, steps = await self._generator.after_import(goal, new)
                     await self._executor.run(steps)
             except StepFailed:
@@ -287,6 +301,22 @@ class DeploymentRun:
             skipped = any(isinstance(step, SkippedCreate) for step in steps)
             carried = next((s.new for s in reversed(steps) if isinstance(s, Untargeted) and s.new), None)
             return carried or new, "unknown" if skipped else "success"
+
+    async def _run_steps(self, steps: Sequence[Step]) -> None:
+        try:
+            await self._executor.run(steps)
+        finally:
+            for step in steps:
+                if isinstance(step, DeleteForReplacement):
+                    self._generator.condemned[id(step.old)].set()
+
+    async def _companions_are_gone(self, steps: Sequence[Step]) -> None:
+        """Wait for the deletion of what another resource's replacement takes along, before it is made anew."""
+        own = {id(step.old) for step in steps if isinstance(step, DeleteForReplacement)}
+        for step in steps:
+            deletion = self._generator.condemned.get(id(step.old))
+            if isinstance(step, CreateReplacement) and deletion is not None and id(step.old) not in own:
+                await deletion.wait()
 
     def _needs_failed(self, new: ResourceState) -> bool:
         return any(urn in self._executor.failed_urns for urn in new.dependency_urns)
@@ -388,49 +418,33 @@ class DeploymentRun:
         with contextlib.suppress(ProviderError):
             self._executor.register_outputs(urn, outputs)
 
-    # --- deletions ----------------------------------------------------------------------------------------------------
+    # --- deletions ---------------------------------------------------------------------------------------------------
 
     async def _delete(self, states: Sequence[ResourceState]) -> None:
-        steps = [step for state in states if (step := self._deletion(state)) is not None]
-        steps = await self._select(steps)
-        await _in_reverse(steps, self._executor)
+        generator = self._generator
+        steps = [deletion_of(state) for state in states]
+        chosen, others = choose(steps, self._options, generator.graph)
+        generator.deletes.update(step.urn for step in chosen)
+        if not self._may_delete(chosen):
+            raise Refused
+        for step in others:
+            await self._executor.run([Untargeted(step.resource, carried_over(step.resource))])
+        await delete_in_reverse(chosen, self._executor)
 
-    def _deletion(self, state: ResourceState) -> Step:
-        self._generator.deletes.add(state.urn)
-        if state.delete:
-            return DiscardReplaced(state, None) if state.external else DeleteReplaced(state, None)
-        if state.pending_replacement:
-            return RemovePendingReplace(state, None)
-        return Discard(state, None) if state.external else Delete(state, None)
-
-    async def _select(self, steps: list[Step]) -> list[Step]:
-        """Of the deletions, those that `--target` names; what depends on them has to be named too."""
-        targets = self._options.targets
-        if targets is None:
-            return steps
-        wanted = {id(step.resource) for step in steps if step.urn in targets}
-        for step in steps:
-            if step.urn in targets:
-                dependents = self._generator.graph.depending_on(step.resource, (), children=True)
-                wanted.update(id(state) for state in dependents)
-        selected = [step for step in steps if id(step.resource) in wanted]
-        unnamed = [] if self._options.target_dependents else [step for step in selected if step.urn not in targets]
+    def _may_delete(self, steps: Sequence[Step]) -> bool:
+        """Whether all that has to be deleted was named, where the user named anything; a preview goes on regardless."""
+        unnamed = not_named(steps, self._options)
         for step in unnamed:
             self._events.error(
                 f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
                 "Either include resource in --target list or pass --target-dependents to proceed.",
                 step.urn,
             )
+        if unnamed and self.preview:
             self._generator.failed = True
-        if unnamed and not self.preview:
-            raise Refused
-        for step in steps:
-            if id(step.resource) not in wanted:
-                self._generator.deletes.discard(step.urn)
-                await self._executor.run([Untargeted(step.resource, carried_over(step.resource))])
-        return selected
+        return not unnamed or self.preview
 
-    # --- refresh ------------------------------------------------------------------------------------------------------
+    # --- refresh -----------------------------------------------------------------------------------------------------
 
     async def _refresh(self) -> None:
         targets = self._options.targets
@@ -451,7 +465,7 @@ class DeploymentRun:
         with contextlib.suppress(StepFailed, Stopped):
             await self._executor.run([step])
 
-    # --- what steps need ----------------------------------------------------------------------------------------------
+    # --- what steps need ---------------------------------------------------------------------------------------------
 
     async def provider_of(self, state: ResourceState) -> Provider:
         """The provider of this resource, started from its old state if need be."""
@@ -472,28 +486,3 @@ class DeploymentRun:
     def warn(self, message: str, urn: str) -> None:
         """Tell the user."""
         self._events.warning(message, urn)
-
-
-async def _in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:
-    """Run deletions, each as soon as everything that depends on it is gone; what a failed one needs stays."""
-    graph = DependencyGraph([step.resource for step in steps])
-    done: dict[int, asyncio.Future[bool]] = {
-        id(step.resource): asyncio.get_running_loop().create_future() for step in steps
-    }
-
-    async def delete(step: Step) -> None:
-        dependents = graph.directly_on(step.resource, children=True)
-        gone = [await done[id(state)] for state in dependents if state is not step.resource]
-        ok = False
-        try:
-            if all(gone):
-                await executor.run([step])
-                ok = True
-        except (StepFailed, Stopped):
-            ok = False
-        finally:
-            done[id(step.resource)].set_result(ok)
-
-    await asyncio.gather(*(delete(step) for step in steps))
-    if executor.failed:
-        raise StepFailed

@@ -45,7 +45,7 @@ class PlainDisplay:
             return
         self._log.add(event)
         type_, name = (short_type(event.urn), urns.name_of(event.urn)) if event.urn else ("", "")
-        first = event.message.strip().splitlines()[0]
+        first = event.message.strip("\n").splitlines()[0]
         where = f"{type_} {name} " if event.urn else ""
         self._line(f"    {where}{event.prefix}{first}")
 

@@ -1,4 +1,4 @@
-"""The CLI's JSON of a deployment: one object per event (`up --json`), or one document for a preview (`preview --json`)."""
+"""The CLI's JSON of a deployment: an object per event (`up --json`), or one document (`preview --json`)."""
 
 from __future__ import annotations
 

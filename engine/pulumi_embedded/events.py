@@ -1,4 +1,4 @@
-"""What happens in a deployment, as it happens. Displays and logs listen; `event_json` has the CLI's JSON of each event."""
+"""What happens in a deployment, as it happens; displays and logs listen."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ Listener: TypeAlias = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Events:
-    """Where a deployment tells what it does. Listeners are called at once, on the engine's thread, and must be quick."""
+    """Where a deployment tells what it does. Listeners are called at once, on its own thread, and must be quick."""
 
     listeners: list[Listener] = field(default_factory=list[Listener])
     errors: int = 0

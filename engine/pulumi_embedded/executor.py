@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING
 
 from .errors import EngineError
 from .events import Events, StepBegins, StepEnds, StepFails
-from .provider_api import STATUS_PARTIAL_FAILURE, STATUS_UNKNOWN, ProviderError
+from .provider_api import STATUS_PARTIAL_FAILURE, STATUS_UNKNOWN, PluginDied, ProviderError
+from .reading_steps import Import, ImportReplacement, Read, ReadReplacement, Refresh
 from .steps import (
     Create,
     CreateReplacement,
     Delete,
     DeleteForReplacement,
     DeleteProtected,
-    Import,
-    ImportReplacement,
-    Read,
-    ReadReplacement,
-    Refresh,
     RemovePendingReplace,
     Replace,
     Same,
@@ -103,7 +99,7 @@ class StepExecutor:
             # It was not brought to the new inputs; keeping the old ones makes the next update try again.
             step.new.inputs = step.old.inputs
         try:
-            await self._end(step, number, successful=failure is None or partial)
+            await self._end(step, number, failure)
         except EngineError as error:
             failure = ProviderError(str(error), STATUS_UNKNOWN)
         if failure is not None:
@@ -161,12 +157,13 @@ class StepExecutor:
             return None
         return await self._journal.begin(operation, step.resource)
 
-    async def _end(self, step: Step, number: int | None, *, successful: bool) -> None:
+    async def _end(self, step: Step, number: int | None, failure: ProviderError | None) -> None:
         journal = self._journal
+        successful = failure is None or failure.status == STATUS_PARTIAL_FAILURE
         if journal is None or isinstance(step, Replace | SkippedCreate):
             return
         if not successful:
-            if number is not None:
+            if number is not None and not isinstance(failure, PluginDied):
                 await journal.fail(number)
             return
         if isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement) and step.old and step.old.delete:

@@ -6,6 +6,7 @@ decided is therefore recorded at once, and looked at again after every wait.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -13,41 +14,47 @@ from typing import TYPE_CHECKING
 from . import urn as urns
 from .aliases import AliasResolver
 from .dependencies import DependencyGraph
+from .diffs import diff_resource, with_replace_on_changes
 from .goals import Goal, ReadGoal, carried_over, state_of
-from .property_paths import MalformedPath, contains, keep_old, parse
+from .property_paths import keep_old
 from .provider_api import Checked, Diff, DiffUnavailable, Provider, ProviderError
+from .reading_steps import Import, ImportReplacement, Read, ReadReplacement
+from .registry import ProviderRegistry, public_config
+from .replacements import Companions
 from .steps import (
     Create,
     CreateReplacement,
     DeleteForReplacement,
-    Import,
-    ImportReplacement,
-    Read,
-    ReadReplacement,
     Replace,
     Same,
     SkippedCreate,
     Step,
     Untargeted,
     Update,
-    diff_resource,
 )
-from .values import UNKNOWN, equal, has_unknowns, plain
+from .values import Properties, PropertyValue, Secret, Unknown, equal, has_unknowns, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from .checkpoint import ResourceState
     from .events import Events
     from .provider_api import CheckFailure
-    from .registry import ProviderRegistry
     from .targets import Targets
-
-_INIT_ERROR_KEY = "#initerror"
 
 
 class Refused(Exception):
     """The deployment cannot go on; every reason was told to the user already."""
+
+
+class _Settled:
+    """What was decided about already: a live view, for sets of it would cost as much as the stack is large."""
+
+    def __init__(self, *parts: Container[str]) -> None:
+        self._parts = parts
+
+    def __contains__(self, urn: str, /) -> bool:
+        return any(urn in part for part in self._parts)
 
 
 @dataclass(slots=True)
@@ -83,8 +90,8 @@ class StepGenerator:
     deletes: set[str] = field(default_factory=set[str])
     replaced: set[str] = field(default_factory=set[str])
     skipped_creates: set[str] = field(default_factory=set[str])
-    condemned: dict[int, ResourceState] = field(default_factory=dict[int, "ResourceState"])
-    """Old states that are deleted before their replacement, by identity."""
+    condemned: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
+    """Old states that are deleted before their replacement, by identity; set when that is over."""
     provider_states: dict[str, ResourceState] = field(default_factory=dict[str, "ResourceState"])
     goals: dict[str, Goal] = field(default_factory=dict[str, Goal])
     aliased: dict[str, str] = field(default_factory=dict[str, str])
@@ -92,8 +99,12 @@ class StepGenerator:
     matched: dict[str, str] = field(default_factory=dict[str, str])
     """Old URN by present one."""
     _replace_keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    _companions: Companions = field(init=False)
 
-    # --- what is asked --------------------------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        self._companions = Companions(self.graph, self.olds, self.registry)
+
+    # --- what is asked -----------------------------------------------------------------------------------------------
 
     async def register(self, goal: Goal) -> tuple[ResourceState, Sequence[Step]]:
         """The steps towards the goal and the state that they lead to. Raises `Refused` or `ProviderError`."""
@@ -140,7 +151,7 @@ class StepGenerator:
         """Whether this run has met the resource, under its present name or an earlier one."""
         return self.decided.get(self.aliased.get(urn, urn), "create") != "create"
 
-    # --- which resource is it -------------------------------------------------------------------------------------------
+    # --- which resource is it ----------------------------------------------------------------------------------------
 
     def _claim(self, parent: str, type_: str, name: str) -> str:
         if parent and parent not in self.urns:
@@ -175,7 +186,7 @@ class StepGenerator:
             return self.olds[alias], alias
         return None, ""
 
-    # --- what to do about it --------------------------------------------------------------------------------------------
+    # --- what to do about it -----------------------------------------------------------------------------------------
 
     async def _steps(self, goal: Goal, urn: str, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
         provider = await self._provider_of(new)
@@ -235,7 +246,7 @@ class StepGenerator:
             raise Refused
         new.inputs = checked.inputs
 
-    def _without_ignored(self, urn: str, goal: Goal, old: ResourceState) -> dict[str, object]:
+    def _without_ignored(self, urn: str, goal: Goal, old: ResourceState) -> Properties:
         if not goal.ignore_changes:
             return goal.properties
         kept, invalid = keep_old(goal.ignore_changes, old.inputs, goal.properties)
@@ -280,8 +291,6 @@ class StepGenerator:
         provider = self.registry.find(new.provider)
         if provider is None or old_state is None or new_state is None:
             return False
-        from .registry import public_config
-
         diff = await provider.diff_config(
             new_urn, public_config(old_state.inputs), old_state.outputs, public_config(new_state.inputs)
         )
@@ -329,7 +338,8 @@ class StepGenerator:
         if goal.import_id:
             message = (
                 "previously-imported resources that still specify an ID may not be replaced; "
-                f"please remove the `import` declaration from your program; it differs in {', '.join(diff.replace_keys)}"
+                "please remove the `import` declaration from your program; "
+                f"it differs in {', '.join(diff.replace_keys)}"
             )
             if not self.options.preview:
                 self._refuse(message, urn)
@@ -345,34 +355,19 @@ class StepGenerator:
                 CreateReplacement(old, new, keys=diff.replace_keys, diff=diff),
                 Replace(old, new, keys=diff.replace_keys, diff=diff),
             ]
-        steps: list[Step] = [*await self._delete_dependents(urn, old)]
+        steps = await self._delete_companions(urn, old)
         if not old.pending_replacement:
-            await self._ensure_provider(old)
-            self.deletes.add(urn)
-            self.condemned[id(old)] = old
-            steps.append(DeleteForReplacement(old, None))
+            await self._companions.provider_of(old)
+            steps.append(self._condemn(old))
         return [
             *steps,
             Replace(old, new, keys=diff.replace_keys, diff=diff),
             CreateReplacement(old, new, keys=diff.replace_keys, diff=diff),
         ]
 
-    def _decide_replace(self, urn: str) -> None:
-        self.decided[urn] = "replace"
-        self.replaced.add(urn)
-
-    # --- replacements that take others along ----------------------------------------------------------------------------
-
-    async def _delete_dependents(self, urn: str, old: ResourceState) -> Sequence[Step]:
-        dependents = await self._dependents_to_replace(old)
-        taken = {id(state) for state, _ in dependents}
-        dependents += [
-            (state, list[str]())
-            for state in self.olds.values()
-            if (urn in state.replace_with or state.deleted_with == urn) and id(state) not in taken
-        ]
+    async def _delete_companions(self, urn: str, old: ResourceState) -> list[Step]:
         steps: list[Step] = []
-        for state, keys in reversed(dependents):
+        for state, keys in reversed(await self._companions.of(old, _Settled(self.decided, self.deletes))):
             if id(state) in self.condemned or self.aliased.get(state.urn, state.urn) in self.decided:
                 continue
             if state.protect:
@@ -383,53 +378,19 @@ class StepGenerator:
                     urn,
                 )
             self._replace_keys[state.urn] = keys
-            self.deletes.add(state.urn)
-            self.condemned[id(state)] = state
-            steps.append(DeleteForReplacement(state, None))
+            steps.append(self._condemn(state))
         return steps
 
-    async def _dependents_to_replace(self, root: ResourceState) -> list[tuple[ResourceState, list[str]]]:
-        """The resources that cannot outlive `root`: a change of what they take from it would replace them."""
-        if root not in self.graph:
-            return []
-        going = {root.urn}
-        result: list[tuple[ResourceState, list[str]]] = []
-        for state in self.graph.depending_on(root, self.decided.keys() | self.deletes):
-            replaces, keys = await self._would_be_replaced(state, going)
-            if replaces:
-                going.add(state.urn)
-                result.append((state, keys))
-        return result
+    def _condemn(self, state: ResourceState) -> Step:
+        self.deletes.add(state.urn)
+        self.condemned[id(state)] = asyncio.Event()
+        return DeleteForReplacement(state, None)
 
-    async def _would_be_replaced(self, state: ResourceState, going: set[str]) -> tuple[bool, list[str]]:
-        if not state.custom or state.external:
-            return False, []
-        if state.provider and urns.split_reference(state.provider)[0] in going:
-            await self._ensure_provider(state)
-            return True, []
-        if state.deleted_with in going:
-            return True, []
-        inputs = {
-            key: UNKNOWN if going.intersection(state.property_dependencies.get(key, ())) else value
-            for key, value in state.inputs.items()
-        }
-        if not any(value is UNKNOWN for value in inputs.values()):
-            return False, []
-        provider = await self._ensure_provider(state)
-        diff = await diff_resource(
-            provider, state.urn, state.id, state.inputs, state.outputs, inputs, state.ignore_changes
-        )
-        diff = with_replace_on_changes(diff, state.replace_on_changes, has_init_errors=False)
-        return diff.replaces, diff.replace_keys
+    def _decide_replace(self, urn: str) -> None:
+        self.decided[urn] = "replace"
+        self.replaced.add(urn)
 
-    async def _ensure_provider(self, state: ResourceState) -> Provider:
-        if urns.is_provider_type(state.type):
-            await self.registry.same(state, state.inputs)
-            return self.registry
-        urn, _ = urns.split_reference(state.provider)
-        return await self.registry.ensure(state.provider, self.olds.get(urn))
-
-    # --- imports --------------------------------------------------------------------------------------------------------
+    # --- imports -----------------------------------------------------------------------------------------------------
 
     def _steps_to_import(self, goal: Goal, urn: str, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
         self.decided[urn] = "import"
@@ -454,7 +415,7 @@ class StepGenerator:
             )
         return (imported, []) if isinstance(steps[0], Same) else (new, steps)
 
-    # --- targets --------------------------------------------------------------------------------------------------------
+    # --- targets -----------------------------------------------------------------------------------------------------
 
     def _is_targeted(self, new: ResourceState) -> bool:
         if self.options.targets is None or urns.is_provider_type(new.type) or new.type == urns.ROOT_TYPE:
@@ -496,7 +457,7 @@ class StepGenerator:
                     f"Resource '{step.urn}' depends on '{urn}' which was not specified in --target list.", step.urn
                 )
 
-    # --- small print ----------------------------------------------------------------------------------------------------
+    # --- small print -------------------------------------------------------------------------------------------------
 
     async def _provider_of(self, state: ResourceState) -> Provider | None:
         if not state.custom:
@@ -517,53 +478,16 @@ class StepGenerator:
         self.failed = True
 
 
-def with_replace_on_changes(diff: Diff, replace_on_changes: Sequence[str], has_init_errors: bool) -> Diff:
-    """The diff, with changes that the user wants to replace the resource doing so."""
-    if not replace_on_changes or (diff.changes != "some" and not has_init_errors):
-        return diff
-    paths = []
-    for text in replace_on_changes:
-        try:
-            paths.append(parse(text))
-        except MalformedPath:
-            continue
-
-    def replaces(text: str) -> bool:
-        try:
-            path = parse(text)
-        except MalformedPath:
-            return False
-        return any(contains(wanted, path) for wanted in paths)
-
-    keys = dict.fromkeys([*diff.replace_keys, *(key for key in diff.changed_keys if replaces(key))])
-    changes = diff.changes
-    if has_init_errors and replaces(_INIT_ERROR_KEY):
-        keys[_INIT_ERROR_KEY] = None
-        changes = "some"
-    detailed = diff.detailed
-    if detailed is not None:
-        detailed = {
-            path: replace(item, kind=_REPLACING.get(item.kind, item.kind)) if replaces(path) else item
-            for path, item in detailed.items()
-        }
-    return replace(diff, changes=changes, replace_keys=list(keys), detailed=detailed)
-
-
-_REPLACING = {"add": "add-replace", "delete": "delete-replace", "update": "update-replace"}
-
-
 def _check_message(new: ResourceState, failure: CheckFailure) -> str:
     name = urns.name_of(new.urn)
     if not failure.property:
         return f"{new.type} resource '{name}' has a problem: {failure.reason}"
-    value = shown(new.inputs.get(failure.property))
+    value = _shown(new.inputs.get(failure.property))
     return f"{new.type} resource '{name}': property {failure.property} value {value} has a problem: {failure.reason}"
 
 
-def shown(value: object) -> str:
+def _shown(value: PropertyValue) -> str:
     """A value as it stands in a check failure: `{8}`."""
-    from .values import Secret, Unknown
-
     if isinstance(value, Secret):
         return "[secret]"
     if isinstance(value, Unknown):

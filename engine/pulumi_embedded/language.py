@@ -106,6 +106,12 @@ class Program:
         for forwarder in self._forwarders:
             forwarder.cancel()
 
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
 
 async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     """The lines of a stream; one that never ends is cut."""

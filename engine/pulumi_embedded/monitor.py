@@ -6,32 +6,22 @@ They only translate: requests into goals, results into replies, and what cannot 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
+import os
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
-from urllib.parse import urlsplit
 
-import grpc
 from google.protobuf import empty_pb2
 
 from . import urn as urns
 from .events import Diagnostic, Events, Severity
-from .goals import Alias, Goal, ReadGoal
-from .protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2
+from .goals import Goal, ReadGoal
+from .protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from .provider_api import Invoked, ProviderError
-from .values import (
-    MalformedValue,
-    OutputValue,
-    Properties,
-    PropertyValue,
-    from_struct,
-    from_wire,
-    has_unknowns,
-    lower,
-    to_struct,
-)
+from .registry import with_plugin
+from .requests import Requests, Unsupported, lowered, refuse_unsupported
+from .values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,14 +52,6 @@ _SEVERITIES: Final[dict[int, Severity]] = {
     engine_pb2.WARNING: "warning",
     engine_pb2.ERROR: "error",
 }
-_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-class Unsupported(Exception):
-    """The program uses something that this engine does not do."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} not supported by pulumi-embedded; run this program with the Pulumi CLI")
 
 
 class ShutDown(Exception):
@@ -99,6 +81,10 @@ class Deployment(Protocol):
         """The program has declared everything; returns when the deployment is over."""
         ...
 
+    def crash(self, error: Exception) -> None:
+        """Something went wrong that nobody foresaw."""
+        ...
+
     async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
         """The reference of the package's default provider, which is made if need be."""
         ...
@@ -110,11 +96,11 @@ class Services:
     def __init__(self, deployment: Deployment, events: Events, root_directory: Path) -> None:
         self._deployment = deployment
         self._events = events
-        self._root_directory = root_directory
+        self._requests = Requests(root_directory)
         self._root_urn = ""
         self._goals: dict[str, Goal] = {}
         self._component_providers: dict[str, dict[str, str]] = {}
-        self._server: grpc.aio.Server | None = None
+        self._server: Any | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._muted = False
 
@@ -126,7 +112,7 @@ class Services:
 
     async def start(self) -> str:
         """Listen on loopback; returns the address."""
-        server = grpc.aio.server(options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)])
+        server = rpc.aio.server(options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)])
         monitor: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "SupportsFeature": (self._supports_feature, resource_pb2.SupportsFeatureRequest),
             "RegisterResource": (self._register_resource, resource_pb2.RegisterResourceRequest),
@@ -168,7 +154,7 @@ class Services:
         if self._server is not None:
             await self._server.stop(None)
 
-    def _answer(self, method: Callable[[Any], Awaitable[Any]], request_type: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    def _answer(self, method: Callable[[Any], Awaitable[Any]], request_type: Any) -> Any:
         async def handle(request: Any, context: Any) -> Any:
             # A task of its own: when the program dies, gRPC cancels the handler, but what it began must be finished.
             task = asyncio.ensure_future(method(request))
@@ -178,13 +164,20 @@ class Services:
             try:
                 return await asyncio.shield(task)
             except ShutDown:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
+                await context.abort(rpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
             except (Unsupported, MalformedValue) as error:
-                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+                await context.abort(rpc.StatusCode.FAILED_PRECONDITION, str(error))
             except ProviderError as error:
-                await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+                await context.abort(rpc.StatusCode.UNKNOWN, str(error))
+            except rpc.aio.AbortError:
+                raise
+            except Exception as error:
+                if "PULUMI_EMBEDDED_DEBUG" in os.environ:
+                    traceback.print_exc()
+                self._deployment.crash(error)
+                await context.abort(rpc.StatusCode.UNAVAILABLE, "resource monitor shut down")
 
-        return grpc.unary_unary_rpc_method_handler(
+        return rpc.unary_unary_rpc_method_handler(
             handle, request_deserializer=request_type.FromString, response_serializer=_serialize
         )
 
@@ -230,8 +223,8 @@ class Services:
         return empty_pb2.Empty()
 
     async def _register_resource(self, request: Any) -> Any:
-        self._refuse_unsupported(request)
-        goal = self._goal(request)
+        refuse_unsupported(request)
+        goal = self._requests.goal(request)
         parent = self._goals.get(goal.parent)
         if parent is not None:
             goal.inherit(parent)
@@ -258,67 +251,8 @@ class Services:
             response.unknown = True
         return response
 
-    @staticmethod
-    def _refuse_unsupported(request: Any) -> None:
-        if request.remote:
-            raise Unsupported(f"the remote component {request.type} ({request.name!r}) is")
-        if request.transforms:
-            raise Unsupported(f"resource transforms, which {request.name!r} has, are")
-        if accepts(request, "hooks") and request.HasField("hooks"):
-            bound = [name.name for name, value in request.hooks.ListFields() if value]
-            if bound:
-                raise Unsupported(f"resource hooks ({', '.join(bound)}), which {request.name!r} has, are")
-        if accepts(request, "state_migrations") and request.state_migrations:
-            raise Unsupported(f"state migrations, which {request.name!r} has, are")
-        if accepts(request, "envVarMappings") and request.envVarMappings:
-            raise Unsupported(f"`env_var_mappings`, which the provider {request.name!r} has, is")
-
-    def _goal(self, request: Any) -> Goal:
-        properties = from_struct(request.object)
-        if request.propertyDependencies:
-            property_dependencies = {key: sorted(deps.urns) for key, deps in request.propertyDependencies.items()}
-        else:
-            property_dependencies = {key: sorted(request.dependencies) for key in properties}
-        for key, value in properties.items():
-            property_dependencies.setdefault(key, [])
-            if found := _dependencies_in(value):
-                property_dependencies[key] = sorted({*property_dependencies[key], *found})
-        goal = Goal(
-            type=request.type,
-            name=request.name,
-            custom=request.custom,
-            properties={key: _lowered(value) for key, value in properties.items()},
-            parent=request.parent,
-            provider=request.provider,
-            dependencies=sorted(request.dependencies),
-            property_dependencies=dict(sorted(property_dependencies.items())),
-            protect=_optional(request, "protect"),
-            retain_on_delete=_optional(request, "retainOnDelete"),
-            ignore_changes=list(request.ignoreChanges),
-            replace_on_changes=list(request.replaceOnChanges),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-            aliases=[Alias(urn=urn) for urn in request.aliasURNs] + [_alias(alias) for alias in request.aliases],
-            import_id=request.importId,
-            custom_timeouts=_timeouts(request.customTimeouts),
-            deleted_with=request.deletedWith,
-            source_position=self._position(request.sourcePosition),
-        )
-        if request.deleteBeforeReplaceDefined or request.deleteBeforeReplace:
-            goal.delete_before_replace = request.deleteBeforeReplace
-        if accepts(request, "hideDiffs"):
-            goal.hide_diff = list(request.hideDiffs)
-        if accepts(request, "replace_with"):
-            goal.replace_with = list(request.replace_with)
-        if accepts(request, "replacement_trigger") and request.HasField("replacement_trigger"):
-            goal.replacement_trigger = _lowered(from_wire(request.replacement_trigger))
-        if accepts(request, "stackTrace"):
-            goal.stack_trace = [self._position(frame.pc) for frame in request.stackTrace.frames]
-        return goal
-
     async def _choose_provider(self, request: Any, goal: Goal) -> None:
         if urns.is_provider_type(goal.type):
-            from .registry import with_plugin
-
             goal.properties = with_plugin(goal.properties, request.version, request.pluginDownloadURL)
             goal.provider = ""
         elif not goal.custom:
@@ -343,7 +277,7 @@ class Services:
         return goal.provider if urns.provided_package(urns.type_of(urn)) == package else ""
 
     async def _register_resource_outputs(self, request: Any) -> Any:
-        outputs = {key: _lowered(value) for key, value in from_struct(request.outputs).items()}
+        outputs = {key: lowered(value) for key, value in from_struct(request.outputs).items()}
         await self._deployment.register_outputs(request.urn, outputs)
         return empty_pb2.Empty()
 
@@ -353,19 +287,7 @@ class Services:
             provider = await self._deployment.default_provider(
                 urns.package_of(request.type), request.version, request.pluginDownloadURL, request.type
             )
-        goal = ReadGoal(
-            id=request.id,
-            type=request.type,
-            name=request.name,
-            properties={key: _lowered(value) for key, value in from_struct(request.properties).items()},
-            parent=request.parent,
-            provider=provider,
-            dependencies=sorted(request.dependencies),
-            additional_secret_outputs=list(request.additionalSecretOutputs),
-            source_position=self._position(request.sourcePosition),
-        )
-        if accepts(request, "stackTrace"):
-            goal.stack_trace = [self._position(frame.pc) for frame in request.stackTrace.frames]
+        goal = self._requests.read_goal(request, provider)
         state = await self._deployment.read(goal)
         response = resource_pb2.ReadResourceResponse(
             urn=state.urn,
@@ -378,7 +300,7 @@ class Services:
         return response
 
     async def _invoke(self, request: Any) -> Any:
-        args = {key: _lowered(value) for key, value in from_struct(request.args).items()}
+        args = {key: lowered(value) for key, value in from_struct(request.args).items()}
         provider = request.provider
         if not provider and accepts(request, "parent") and request.parent:
             package = urns.package_of(request.tok)
@@ -391,81 +313,10 @@ class Services:
         getattr(response, "return").CopyFrom(to_struct(invoked.result, keep_resources=keep_resources))
         return response
 
-    def _position(self, position: Any) -> str:
-        """A source position relative to the project: `project:///__main__.py#12`."""
-        if not position.uri:
-            return ""
-        with contextlib.suppress(ValueError):
-            path = Path(urlsplit(position.uri).path)
-            relative = path.relative_to(self._root_directory).as_posix()
-            column = f",{position.column}" if position.column else ""
-            return f"project:///{relative}#{position.line}{column}"
-        return ""
-
 
 def _serialize(message: Any) -> bytes:
     return message.SerializeToString()
 
 
-def _service(name: str, methods: Mapping[str, grpc.RpcMethodHandler[Any, Any]]) -> grpc.GenericRpcHandler:
-    return grpc.method_handlers_generic_handler(name, dict(methods))
-
-
-def _optional(request: Any, field: str) -> bool | None:
-    descriptor = request.DESCRIPTOR.fields_by_name[field]
-    if descriptor.has_presence:
-        return getattr(request, field) if request.HasField(field) else None
-    return getattr(request, field) or None
-
-
-def _alias(alias: Any) -> Alias:
-    if alias.WhichOneof("alias") != "spec":
-        return Alias(urn=alias.urn)
-    spec = alias.spec
-    return Alias(
-        name=spec.name,
-        type=spec.type,
-        stack=spec.stack,
-        project=spec.project,
-        parent=spec.parentUrn,
-        no_parent=spec.noParent,
-    )
-
-
-def _timeouts(timeouts: Any) -> dict[str, float]:
-    seconds: dict[str, float] = {}
-    for operation in ("create", "update", "delete", "read"):
-        text = getattr(timeouts, operation, "")
-        if text:
-            seconds[operation] = duration_seconds(text)
-    return seconds
-
-
-def duration_seconds(text: str) -> float:
-    """The seconds of a duration such as `1h30m`. Raises `Unsupported` for anything else."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise Unsupported(f"the timeout {text!r} is")
-    total = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    return int(total) if total.is_integer() else total
-
-
-def _lowered(value: PropertyValue) -> PropertyValue:
-    """The value without output values, whose dependencies are kept elsewhere."""
-    if isinstance(value, OutputValue):
-        return _lowered(lower(value))
-    if isinstance(value, dict):
-        return {key: _lowered(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_lowered(item) for item in value]
-    return value
-
-
-def _dependencies_in(value: PropertyValue) -> set[str]:
-    if isinstance(value, OutputValue):
-        return {*value.dependencies, *_dependencies_in(value.element)}
-    if isinstance(value, dict):
-        return set[str]().union(*(_dependencies_in(item) for item in value.values()))
-    if isinstance(value, list):
-        return set[str]().union(*(_dependencies_in(item) for item in value))
-    return set()
+def _service(name: str, methods: Mapping[str, Any]) -> Any:
+    return rpc.method_handlers_generic_handler(name, dict(methods))

@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import grpc
 from google.protobuf import empty_pb2, struct_pb2
 
 from . import urn as urns
-from .protocol import accepts, errors_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from .protocol import accepts, errors_pb2, provider_pb2, provider_pb2_grpc, rpc, status_pb2
 from .provider_api import (
     STATUS_OK,
     STATUS_UNKNOWN,
-    CheckFailure,
     Checked,
+    CheckFailure,
     Created,
     Diff,
     DiffKind,
@@ -27,6 +26,7 @@ from .provider_api import (
     Found,
     InitFailed,
     Invoked,
+    PluginDied,
     PropertyDiff,
     ProviderError,
 )
@@ -73,8 +73,8 @@ class PluginProvider:
             return
         try:
             response = await self._stub.Handshake(request(engine_address=self._engine_address, configure_with_urn=True))
-        except grpc.aio.AioRpcError as error:
-            if error.code() != grpc.StatusCode.UNIMPLEMENTED:
+        except rpc.aio.AioRpcError as error:
+            if error.code() != rpc.StatusCode.UNIMPLEMENTED:
                 raise _failure(error) from None
             return
         self._shook_hands = True
@@ -93,8 +93,8 @@ class PluginProvider:
         _name(request, urn)
         try:
             response = await self._stub.CheckConfig(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+        except rpc.aio.AioRpcError as error:
+            if error.code() == rpc.StatusCode.UNIMPLEMENTED:
                 return Checked(news)
             raise _failure(error) from None
         inputs = from_struct(response.inputs) if response.HasField("inputs") else {}
@@ -112,8 +112,8 @@ class PluginProvider:
         _name(request, urn)
         try:
             response = await self._stub.DiffConfig(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+        except rpc.aio.AioRpcError as error:
+            if error.code() == rpc.StatusCode.UNIMPLEMENTED:
                 return Diff("unknown")
             raise _failure(error) from None
         return _diff(response)
@@ -137,7 +137,7 @@ class PluginProvider:
             request.urn, request.id = urn, id_
         try:
             response = await self._stub.Configure(request)
-        except grpc.aio.AioRpcError as error:
+        except rpc.aio.AioRpcError as error:
             raise _configure_failure(error) from None
         if not self._shook_hands:
             self._accepts_secrets = response.acceptSecrets
@@ -278,13 +278,14 @@ class PluginProvider:
         response = await self._call("Invoke", request)
         result = from_struct(getattr(response, "return"))
         if has_secrets(args) and not self._accepts_secrets:
-            result = {key: secret(value) for key, value in result.items()}
+            for key, value in result.items():
+                result[key] = secret(value)
         return Invoked(result, _failures(response.failures))
 
     async def cancel(self) -> None:
         try:
             await self._stub.Cancel(empty_pb2.Empty(), timeout=10)
-        except grpc.aio.AioRpcError:
+        except rpc.aio.AioRpcError:
             return  # It knows no Cancel, or it is gone: nothing is left to cancel either way.
 
     async def close(self) -> None:
@@ -295,9 +296,9 @@ class PluginProvider:
     async def _call(self, method: str, request: object) -> Any:
         try:
             return await getattr(self._stub, method)(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.UNAVAILABLE and self._process.exit_code is not None:
-                raise ProviderError(self._process.obituary(), STATUS_UNKNOWN) from None
+        except rpc.aio.AioRpcError as error:
+            if error.code() == rpc.StatusCode.UNAVAILABLE and await self._process.has_ended():
+                raise PluginDied(self._process.obituary()) from None
             raise _failure(error) from None
 
     def _send(self, properties: Properties) -> struct_pb2.Struct:
@@ -350,13 +351,13 @@ def _diff(response: Any) -> Diff:
     )
 
 
-def _failure(error: grpc.aio.AioRpcError) -> ProviderError:
+def _failure(error: Any) -> ProviderError:
     message, details = _status(error)
     for detail in details:
         failed = _init_failed(detail)
         if failed is not None:
             return failed
-    unknown = error.code() in (grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNKNOWN)
+    unknown = error.code() in (rpc.StatusCode.INTERNAL, rpc.StatusCode.DATA_LOSS, rpc.StatusCode.UNKNOWN)
     return ProviderError(message, STATUS_UNKNOWN if unknown else STATUS_OK)
 
 
@@ -369,7 +370,7 @@ def _init_failed(detail: Any) -> InitFailed | None:
     return InitFailed(list(failed.reasons), failed.id, from_struct(failed.properties), inputs)
 
 
-def _configure_failure(error: grpc.aio.AioRpcError) -> ProviderError:
+def _configure_failure(error: Any) -> ProviderError:
     message, details = _status(error)
     for detail in details:
         missing = provider_pb2.ConfigureErrorMissingKeys()
@@ -382,7 +383,7 @@ def _configure_failure(error: grpc.aio.AioRpcError) -> ProviderError:
     return ProviderError(message, STATUS_OK)
 
 
-def _status(error: grpc.aio.AioRpcError) -> tuple[str, list[Any]]:
+def _status(error: Any) -> tuple[str, list[Any]]:
     message = error.details() or str(error.code())
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_DETAILS and isinstance(value, bytes):

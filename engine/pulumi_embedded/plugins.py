@@ -1,7 +1,8 @@
 """Starts provider plugins: finds the binary, runs it, reads the port that it prints, and forwards what else it says.
 
-`pulumi-python` is the SDK's own server for dynamic providers, run with the program's Python. Other packages are binaries
-named `pulumi-resource-<package>`, on PATH or in Pulumi's plugin folder; `random` is built in where its binary is not.
+`pulumi-python` is the SDK's own server for dynamic providers, run with the program's Python. Other packages are
+binaries named `pulumi-resource-<package>`, on PATH or in Pulumi's plugin folder; `random` is built in where its binary
+is not.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import grpc
+from typing import TYPE_CHECKING, Any, Final
 
 from .builtin_provider import BuiltinProvider
 from .plugin_client import PluginProvider
-from .protocol import CHANNEL_OPTIONS
+from .protocol import CHANNEL_OPTIONS, rpc
 from .provider_api import Provider, ProviderError
 
 if TYPE_CHECKING:
@@ -33,13 +32,14 @@ BUILTIN_PACKAGE: Final = "pulumi"
 
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 5
+_LAST_BREATH_SECONDS: Final = 1
 _LINE_LIMIT: Final = 16 * 1024 * 1024
 
 
 class PluginProcess:
     """A running plugin and the channel to it."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, channel: grpc.aio.Channel) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, channel: Any) -> None:
         self.name = name
         self.channel = channel
         self._process = process
@@ -66,7 +66,7 @@ class PluginProcess:
         except OSError as error:
             raise ProviderError(f"the plugin {name} did not start: {error.strerror}: {command[0]}") from None
         assert process.stdout is not None and process.stderr is not None
-        plugin = cls(name, process, grpc.aio.insecure_channel("127.0.0.1:0"))
+        plugin = cls(name, process, rpc.aio.insecure_channel("127.0.0.1:0"))
         errors = asyncio.create_task(plugin._forward(process.stderr, events, "info#err"))
         plugin._readers.append(errors)
         try:
@@ -77,7 +77,7 @@ class PluginProcess:
             await plugin.stop()
             said = f": {plugin._last_line}" if plugin._last_line else ""
             raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){said}") from None
-        plugin.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+        plugin.channel = rpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
         plugin._readers.append(asyncio.create_task(plugin._forward(process.stdout, events, "info")))
         return plugin
 
@@ -90,16 +90,23 @@ class PluginProcess:
                 self._last_line = text
                 events.emit(Diagnostic(severity, text))
 
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code, None while it runs."""
-        return self._process.returncode
+    async def has_ended(self) -> bool:
+        """Whether the process is gone; one that is about to go gets a moment for it."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _LAST_BREATH_SECONDS)
+        return self._process.returncode is not None
 
     def obituary(self) -> str:
         """What to tell about a plugin that died."""
         code = self._process.returncode
         how = f"with code {code}" if code is None or code >= 0 else f"by {signal.Signals(-code).name}"
         return f"the plugin {self.name} ended {how}" + (f"; it last said: {self._last_line}" if self._last_line else "")
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     async def stop(self) -> None:
         """End the process: politely, then not."""
@@ -128,7 +135,7 @@ class PluginHost:
     builtin: BuiltinProvider
     engine_address: str = ""
     providers: list[Provider] = field(default_factory=list[Provider])
-    canceled: bool = False
+    processes: list[PluginProcess] = field(default_factory=list[PluginProcess])
 
     async def load(self, package: str, version: str) -> Provider:
         """A fresh, unconfigured provider for the package. Raises `ProviderError` that names what to install."""
@@ -156,14 +163,19 @@ class PluginHost:
 
     async def _start(self, package: str, command: Sequence[str]) -> Provider:
         process = await PluginProcess.start(package, command, self.environment, self.directory, self.events)
+        self.processes.append(process)
         provider = PluginProvider(process, self.engine_address)
         await provider.handshake()
         return provider
 
     async def cancel(self) -> None:
         """Ask every provider to end what it does."""
-        self.canceled = True
         await asyncio.gather(*(provider.cancel() for provider in self.providers))
+
+    def kill(self) -> None:
+        """End every plugin at once."""
+        for process in self.processes:
+            process.kill()
 
     async def close(self) -> None:
         """End every plugin."""

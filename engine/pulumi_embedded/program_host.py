@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import inspect
 import json
+import linecache
 import logging
 import os
 import runpy
 import sys
+import threading
+import time
 import traceback
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 _EXPLAINED = 32
 _THREADS = 4096
+_POLL_SECONDS = 1.0
+_POLLS_UNTIL_STUCK = 5
 
 
 def main() -> int:
-    """Run the program to its end."""
-    settings = json.load(sys.stdin)
+    """Run the program to its end; returns the exit code."""
+    settings: dict[str, Any] = json.load(sys.stdin)
     sys.path.pop(0)  # The folder of this file.
     try:
-        import pulumi
-        import pulumi.runtime
+        sdk: Any = importlib.import_module("pulumi")
     except ImportError as error:
         print(
             f"The program's Python, {sys.executable}, cannot import the Pulumi SDK ({error}); "
@@ -34,9 +42,40 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    pulumi.runtime.set_all_config(settings["config"], settings["config_secret_keys"])
-    pulumi.runtime.configure(
-        pulumi.runtime.Settings(
+    _configure(sdk, settings)
+    program: str = settings["program"]
+    sys.argv = [program]
+    sys.path.insert(0, os.path.dirname(program) if program.endswith(".py") else program)
+    # Programs end with futures that nobody looks at whenever a resource fails; asyncio's complaints would be noise.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # Every registration holds a thread until the engine has answered.
+    executor = ThreadPoolExecutor(max_workers=_THREADS)
+    loop.set_default_executor(executor)
+    _Watchdog(sdk, loop, executor).start()
+    try:
+        loop.run_until_complete(sdk.runtime.run_in_stack(lambda: _run(program)))
+    except sdk.RunError as error:
+        sdk.log.error(str(error))
+        return _EXPLAINED
+    except SystemExit as error:
+        code = "" if error.code is None else repr(error.code)
+        sdk.log.error(
+            f"the program ended early, by sys.exit({code}){_where(error)}; "
+            "nothing that it did not get to declare was touched"
+        )
+        return _EXPLAINED
+    except Exception as error:
+        sdk.log.error("Program failed with an unhandled exception:\n" + _explain(error))
+        return _EXPLAINED
+    return 0
+
+
+def _configure(sdk: Any, settings: dict[str, Any]) -> None:
+    sdk.runtime.set_all_config(settings["config"], settings["config_secret_keys"])
+    sdk.runtime.configure(
+        sdk.runtime.Settings(
             project=settings["project"],
             stack=settings["stack"],
             organization=settings["organization"],
@@ -47,93 +86,53 @@ def main() -> int:
             dry_run=settings["dry_run"],
         )
     )
-    program = settings["program"]
-    sys.argv = [program]
-    sys.path.insert(0, os.path.dirname(program) if program.endswith(".py") else program)
-    # Programs end with futures that nobody looks at whenever a resource fails; asyncio's complaints would be noise.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    # Every registration holds a thread until the engine has answered.
-    executor = ThreadPoolExecutor(max_workers=_THREADS)
-    loop.set_default_executor(executor)
-    try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _run(program)))
-    except pulumi.RunError as error:
-        pulumi.log.error(str(error))
-        return _EXPLAINED
-    except SystemExit as error:
-        if _monitor_is_gone():
-            return 0
-        where = _where(error)
-        pulumi.log.error(
-            f"the program ended early, by sys.exit({'' if error.code is None else repr(error.code)}){where}; "
-            "nothing that it did not get to declare was touched"
-        )
-        return _EXPLAINED
-    except Exception as error:
-        pulumi.log.error("Program failed with an unhandled exception:\n" + _explain(error))
-        return _EXPLAINED
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return 0
 
 
-def _run(program):
+def _run(program: str) -> None:
     runpy.run_path(program, run_name="__main__")
 
 
-def _engine(address):
+def _engine(address: str) -> Any:
     """The engine, without the SDK's debug messages: there are several per resource, each a round trip."""
     import grpc
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
-    stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+    stub: Any = engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
     log = stub.Log
+    debug: int = engine_pb2.DEBUG
 
-    def log_but_debug(request):
-        if request.severity != engine_pb2.DEBUG:
+    def log_but_debug(request: Any) -> None:
+        if request.severity != debug:
             log(request)
 
     stub.Log = log_but_debug
     return stub
 
 
-def _monitor_is_gone():
-    """Whether the engine has ended the deployment, after which the SDK leaves by SystemExit."""
-    import grpc
-    from pulumi.runtime import settings
-    from pulumi.runtime.proto import resource_pb2
-
-    monitor = settings.get_monitor()
-    try:
-        monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest(id="secrets"), timeout=5)
-    except grpc.RpcError:
-        return True
-    return False
+# --- where in the user's program --------------------------------------------------------------------------------------
 
 
-def _explain(error):
+def _explain(error: BaseException) -> str:
     """The exception with those frames of its traceback that are the user's."""
     if isinstance(error, SyntaxError):
         return "".join(traceback.format_exception_only(type(error), error))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_users(frame.filename)]
-    cause = error.__cause__
-    before = ""
-    if cause is not None and not own:
-        before = _explain(cause) + "\n"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
-    return before + "".join([*lines, *traceback.format_exception_only(type(error), error)])
+    if error.__cause__ is not None and not own:
+        lines.insert(0, _explain(error.__cause__) + "\n")
+    # What gRPC prints of its errors hides the one line that somebody wrote.
+    details: Any = getattr(error, "details", None)
+    said = details() if callable(details) else None
+    last = [f"{said}\n"] if isinstance(said, str) else traceback.format_exception_only(type(error), error)
+    return "".join([*lines, *last])
 
 
-def _where(error):
+def _where(error: BaseException) -> str:
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     return f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
 
 
-def _is_users(filename):
+def _is_users(filename: str) -> bool:
     if filename.startswith("<") or os.path.abspath(filename) == os.path.abspath(__file__):
         return False
     path = os.path.abspath(filename)
@@ -141,10 +140,107 @@ def _is_users(filename):
     return not path.startswith(library) and f"{os.sep}site-packages{os.sep}" not in path
 
 
+# --- programs that wait for nothing -----------------------------------------------------------------------------------
+
+
+class _Watchdog:
+    """Ends a program that waits for an output which nothing can resolve any more, and says which one.
+
+    That is so when the event loop has neither callbacks, timers nor sockets, no request to the engine is under way, and
+    no other thread runs that could wake it.
+    """
+
+    def __init__(self, sdk: Any, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> None:
+        self._sdk = sdk
+        self._loop: Any = loop
+        self._executor: Any = executor
+        self._outputs: list[tuple[weakref.ref[Any], str, int]] = []
+        self._own_threads: set[int | None] = set()
+        self._is_users: dict[str, bool] = {}
+
+    def start(self) -> None:
+        """Watch from a thread, and note where the program makes its outputs."""
+        self._trace_outputs()
+        thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+        thread.start()
+        self._own_threads = {thread.ident, threading.main_thread().ident}
+
+    def _trace_outputs(self) -> None:
+        output = self._sdk.Output
+        # Newer SDKs have outputs that are not made by `__init__`, but all are tracked.
+        method = "_track" if hasattr(output, "_track") else "__init__"
+        original = getattr(output, method)
+
+        def traced(this: Any, *args: Any, **kwargs: Any) -> None:
+            original(this, *args, **kwargs)
+            frame = inspect.currentframe()
+            while frame is not None:
+                name = frame.f_code.co_filename
+                users = self._is_users.get(name)
+                if users is None:
+                    users = self._is_users[name] = _is_users(name)
+                # A resource class of the user's own is not the place where the resource is declared.
+                if users and frame.f_code.co_name != "__init__":
+                    self._outputs.append((weakref.ref(this), name, frame.f_lineno))
+                    return
+                frame = frame.f_back
+
+        setattr(output, method, traced)
+
+    def _watch(self) -> None:
+        quiet = 0
+        while quiet < _POLLS_UNTIL_STUCK:
+            time.sleep(_POLL_SECONDS)
+            try:
+                quiet = quiet + 1 if self._is_stuck() else 0
+            except (AttributeError, RuntimeError):
+                # The insides of this Python's asyncio are not those that we know: better not to judge.
+                return
+        self._sdk.log.error("the program waits for an output that nothing will ever resolve" + self._unresolved())
+        time.sleep(0.2)
+        os._exit(_EXPLAINED)
+
+    def _is_stuck(self) -> bool:
+        loop, executor = self._loop, self._executor
+        busy = executor._work_queue.qsize() > 0 or executor._idle_semaphore._value < len(executor._threads)
+        waits = loop._ready or loop._scheduled or len(loop._selector.get_map()) > 1
+        known = self._own_threads | {thread.ident for thread in executor._threads}
+        others = [
+            thread
+            for thread in threading.enumerate()
+            if thread.ident not in known
+            and "grpc" not in type(thread).__module__ + thread.name
+            and getattr(thread, "_target", None) is not None
+            and "grpc" not in getattr(thread._target, "__module__", "")  # pyright: ignore
+        ]
+        return loop.is_running() and not busy and not waits and not others
+
+    def _unresolved(self) -> str:
+        """The line of the user's program that waits, else the one that made the first output that has no value."""
+        for task in asyncio.all_tasks(self._loop):
+            coroutine: Any = task.get_coro()
+            while coroutine is not None:
+                frame = getattr(coroutine, "cr_frame", None)
+                if frame is not None and _is_users(frame.f_code.co_filename):
+                    return _line("in", frame.f_code.co_filename, frame.f_lineno)
+                coroutine = getattr(coroutine, "cr_await", None)
+        for reference, name, line in self._outputs:
+            output = reference()
+            state: dict[str, Any] = getattr(output, "__dict__", {})
+            future: Any = state.get("_data") or state.get("_future")
+            if isinstance(future, asyncio.Future) and not future.done():
+                return _line("made in", name, line)
+        return ""
+
+
+def _line(how: str, name: str, line: int) -> str:
+    return f", {how} {name}, line {line}:\n    {linecache.getline(name, line).strip()}"
+
+
 if __name__ == "__main__":
-    code = main()
+    exit_code = main()
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
     # Threads that still wait for an engine which has ended the deployment must not keep the process.
-    os._exit(code)
+    os._exit(exit_code)

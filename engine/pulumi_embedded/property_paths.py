@@ -1,4 +1,4 @@
-"""Paths into a property map as resource options write them: `tags.owner`, `nodes[0].name`, `tags["a b"]`, `nodes[*]`."""
+"""Paths into a property map as resource options write them: `tags.owner`, `nodes[0].name`, `tags["a b"]`, `x[*]`."""
 
 import enum
 import re

@@ -1,4 +1,4 @@
-"""Pulumi's protobuf messages, from the SDK that is installed.
+"""gRPC, and Pulumi's protobuf messages from the SDK that is installed.
 
 They are untyped here on purpose: SDKs from 3.216 on are supported, and fields came and went between them. `accepts`
 asks whether this SDK's message knows a field.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from google.rpc import status_pb2 as _status
+import grpc as _grpc
+import grpc.aio as _  # noqa: F401 (makes it an attribute of grpc)
+from google.rpc import status_pb2 as _status  # pyright: ignore[reportMissingTypeStubs]
 from pulumi.runtime.proto import engine_pb2 as _engine
 from pulumi.runtime.proto import engine_pb2_grpc as _engine_grpc
 from pulumi.runtime.proto import errors_pb2 as _errors
@@ -17,6 +19,7 @@ from pulumi.runtime.proto import provider_pb2_grpc as _provider_grpc
 from pulumi.runtime.proto import resource_pb2 as _resource
 from pulumi.runtime.proto import resource_pb2_grpc as _resource_grpc
 
+rpc: Final[Any] = _grpc
 status_pb2: Final[Any] = _status
 engine_pb2: Final[Any] = _engine
 engine_pb2_grpc: Final[Any] = _engine_grpc

@@ -35,6 +35,13 @@ class InitFailed(ProviderError):
         self.inputs = inputs
 
 
+class PluginDied(ProviderError):
+    """The plugin's process ended while it was at work: nobody knows what became of the resource."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, STATUS_UNKNOWN)
+
+
 class DiffUnavailable(ProviderError):
     """The provider cannot compare yet, because its own configuration is unknown during this preview."""
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import urn as urns
-from .provider_api import CheckFailure, Checked, Created, Diff, Found, Invoked, Provider, ProviderError
-from .values import UNKNOWN_STRING, Properties, PropertyValue, equal, plain
+from .provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, Provider, ProviderError
+from .values import UNKNOWN_STRING, Properties, equal, plain
 
 if TYPE_CHECKING:
     from .checkpoint import ResourceState
@@ -48,7 +48,7 @@ class ProviderRegistry:
         self._aliases[old_urn] = new_urn
 
     async def ensure(self, reference: str, old: ResourceState | None) -> Provider:
-        """The provider of this reference, started from its old state if this run has not met it. Raises `ProviderError`."""
+        """The provider of this reference, started from its old state if need be. Raises `ProviderError`."""
         if provider := self.find(reference):
             return provider
         if old is None or urns.reference(old.urn, old.id) != reference:
@@ -174,5 +174,8 @@ def with_plugin(inputs: Properties, version: str, download_url: str) -> Properti
     """A provider's inputs with the plugin that it asks for."""
     if not version and not download_url:
         return inputs
-    internal: dict[str, PropertyValue] = {"pluginDownloadURL": download_url} if download_url else {}
-    return inputs | {_INTERNAL: internal} | ({_VERSION: version} if version else {})
+    internal: Properties = {"pluginDownloadURL": download_url} if download_url else {}
+    result: Properties = {**inputs, _INTERNAL: internal}
+    if version:
+        result[_VERSION] = version
+    return result

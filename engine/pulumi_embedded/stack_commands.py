@@ -169,12 +169,13 @@ def add_to(main: click.Group) -> None:
     def history(stack_name: str | None, as_json: bool) -> None:
         """Show the stack's updates, newest first."""
         chosen = Workspace.open(Path.cwd()).stack(stack_name)
-        updates = list(chosen.backend.history(chosen.reference))
+        updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
         if as_json:
             click.echo(json.dumps(updates, indent=2))
             return
         for update in updates:
-            changes = ", ".join(f"{count} {op}" for op, count in (update.get("resourceChanges") or {}).items())
+            counts: dict[str, int] = update.get("resourceChanges") or {}
+            changes = ", ".join(f"{count} {op}" for op, count in counts.items())
             click.echo(f"{update['kind']}: {update['result']}  {changes}  {update.get('message') or ''}".rstrip())
 
 
