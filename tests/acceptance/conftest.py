@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,32 @@ from gpufleet_provider.simulator import running
 from .stacks import PULUMI, Stack
 
 ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
+
+QUICK_CRASH_SEEDS = 24
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--crash-seeds", type=int, default=QUICK_CRASH_SEEDS, help="Seeds of the crash suite, from 0.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "crash_seed" in metafunc.fixturenames:
+        # The option is unknown where this file was found only while collecting.
+        seeds = metafunc.config.getoption("--crash-seeds", default=QUICK_CRASH_SEEDS)
+        metafunc.parametrize("crash_seed", range(seeds))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how often each kind of fault struck, and how often it came too late."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    struck = Counter(fact for report in reports for fact in getattr(report, "user_properties", []))
+    faults = sorted({what for kind, what in struck if kind.startswith("fault ")})
+    if faults:
+        terminalreporter.section("faults that really hit")
+    for fault in faults:
+        missed = struck["fault missed", fault]
+        late = f" ({missed} more came too late)" if missed else ""
+        terminalreporter.write_line(f"{struck['fault hit', fault]:5}  {fault}{late}")
 
 
 @pytest.fixture

@@ -1,0 +1,142 @@
+"""What a seed stands for: a program, what is done with it, what goes wrong, and when."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Phase = Literal["up", "update", "replace", "destroy"]
+PHASES: tuple[Phase, ...] = ("up", "update", "replace", "destroy")
+
+REQUEST_FAULTS: dict[str, dict[str, Any]] = {
+    "reset": {"fault": "reset"},
+    "reply lost": {"fault": "reply_lost"},
+    "500": {"fault": "status", "status": 500},
+    "503, done all the same": {"fault": "status", "status": 503, "accepted": True},
+    "garbage": {"fault": "garbage"},
+    "no body": {"fault": "empty"},
+    "cut off": {"fault": "truncated"},
+    "empty list": {"fault": "empty_list"},
+    "429": {"fault": "rate_limited", "retry_after_seconds": 0.2},
+    "slow": {"fault": "slow", "delay_seconds": 1.5},
+    "slow, done before": {"fault": "slow", "delay_seconds": 1.5, "accepted": True},
+}
+"""What can happen to a request, as rules of the simulator."""
+
+PROCESS_FAULTS = (
+    "kill -9 engine",
+    "kill -9 plugin",
+    "kill -9 program",
+    "kill -9 all",
+    "Ctrl-C",
+    "Ctrl-C twice",
+    "full disk",
+    "file size limit",
+)
+FAULTS = (*PROCESS_FAULTS, *REQUEST_FAULTS)
+
+_CLUSTERS = {
+    "train": """
+        together.Cluster("train", region="us-central-8", gpu_type="H100_SXM", billing_type="ON_DEMAND",
+            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}")
+    """,
+    "store": """
+        together.Cluster("store", region="us-east-1", gpu_type="H100_SXM", billing_type="ON_DEMAND",
+            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}",
+            shared_volume={{"volume_name": "store-data", "size_tib": {tib}, "region": "us-east-1"}})
+    """,
+    "lease": """
+        together.Cluster("lease", region="eu-north-1", gpu_type="H100_SXM", billing_type="RESERVED", duration_days=90,
+            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}", confirm_forfeit=True)
+    """,
+    "burst": """
+        shadeform.Cluster("burst", cloud="denvr", region="houston-usa-1", cluster_type="H100_sxm5x8",
+            num_instances={instances})
+    """,
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a process is hit: after so many seconds, lines of output, or while the cloud holds a request.
+
+    A request is the `number`th of a method (None: of any), held after it was carried out if it is `accepted`, else
+    before.
+    """
+
+    kind: Literal["seconds", "line", "request"]
+    number: float
+    method: str | None = None
+    accepted: bool = False
+    then_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One seed."""
+
+    seed: int
+    clusters: tuple[str, ...]
+    phase: Phase
+    fault: str
+    moment: Moment
+    repeated: int
+    """How often a request fault strikes, or how many bytes a full disk or a file size limit leaves."""
+    is_patient: bool
+    """Whether the user waits until every process of the crashed run is gone before the next command."""
+    goes_straight_to_destroy: bool
+
+    def program(self, changed: bool) -> str:
+        """Return the program, before or after the change of the phase."""
+        updated, replaced = changed and self.phase == "update", changed and self.phase == "replace"
+        values = {
+            "gpus": 16 if updated else 8,
+            "tib": 2 if updated else 1,
+            "cuda": "12.8" if replaced else "12.6",
+            "driver": "570" if replaced else "560",
+            "instances": 4 if replaced else 2,
+        }
+        return "".join(_CLUSTERS[name].format(**values) for name in self.clusters)
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {self.fault} in {self.phase} of {', '.join(self.clusters)}, {self.moment}"
+
+
+def plan_of(seed: int) -> Plan:
+    """Draw a plan; every kind of fault comes equally often, whatever the number of seeds."""
+    dice = random.Random(seed)
+    fault = FAULTS[seed % len(FAULTS)]
+    # A destroy runs no program that could be killed.
+    phase = dice.choice(PHASES[:3] if fault == "kill -9 program" else PHASES)
+    names = dice.sample(sorted(_CLUSTERS), dice.choice((1, 1, 2, 3)))
+    if phase == "update" and names == ["burst"]:
+        names = ["burst", "store"]
+    return Plan(
+        seed=seed,
+        clusters=tuple(names),
+        phase=phase,
+        fault=fault,
+        moment=_request(dice, phase, fault) if fault in REQUEST_FAULTS else _moment(dice, phase, fault),
+        repeated=dice.choice((1, 1, 2, 3)) if fault in REQUEST_FAULTS else dice.choice((0, 1000, 5000, 40_000)),
+        is_patient=dice.random() < 0.3,
+        goes_straight_to_destroy=phase == "destroy" and dice.random() < 0.5,
+    )
+
+
+def _moment(dice: random.Random, phase: Phase, fault: str) -> Moment:
+    kind = dice.choices(("seconds", "line", "request"), (1, 3, 5))[0]
+    then_seconds = dice.choice((0.0, 0.0, dice.uniform(0, 0.5)))
+    if kind == "seconds":
+        return Moment(kind, dice.uniform(0.1, 3.0), then_seconds=then_seconds)
+    if kind == "line":
+        return Moment(kind, dice.randint(2, 9), then_seconds=then_seconds)
+    return dataclasses.replace(_request(dice, phase, fault), then_seconds=then_seconds)
+
+
+def _request(dice: random.Random, phase: Phase, fault: str) -> Moment:
+    changing = {"up": "POST", "update": "PUT", "replace": dice.choice(("POST", "DELETE")), "destroy": "DELETE"}[phase]
+    method = "GET" if fault == "empty list" else dice.choice((None, changing))
+    number = dice.randint(1, 6) if method in (None, "GET") else dice.choice((1, 1, 1, 2))
+    return Moment("request", number, method, accepted=dice.random() < 0.6)

@@ -1,0 +1,74 @@
+"""Whatever is killed, cut off, interrupted or full: no cluster is lost, none is paid twice, every state loads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .crash_plans import Plan, plan_of
+from .crashing import assert_told_plainly, crashed, settled, small_disk
+from .processes import end_all, marked_environment, processes_of, wait_until
+from .stacks import Stack
+from .state_files import cluster_ids, loaded
+
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="telling processes apart needs /proc"),
+]
+
+
+def test_nothing_is_lost_or_paid_twice(
+    crash_seed: int, new_stack: Callable[..., Stack], record_property: Callable[[str, object], None], tmp_path: Path
+) -> None:
+    plan = plan_of(crash_seed)
+    with contextlib.ExitStack() as disks:
+        if plan.fault == "full disk":
+            disks.enter_context(small_disk(tmp_path / "project" / ".state"))
+        stack = new_stack(environment=marked_environment())
+        try:
+            hit = _crash(stack, plan)
+            record_property("fault hit" if hit else "fault missed", plan.fault)
+            _come_back(stack, plan)
+        except AssertionError as error:
+            raise AssertionError(f"{plan}\n{error}") from error
+        finally:
+            end_all(stack)
+
+
+def _crash(stack: Stack, plan: Plan) -> bool:
+    stack.write(plan.program(changed=False))
+    if plan.phase != "up":
+        assert settled(stack, "up").exit_code == 0
+        stack.write(plan.program(changed=True))
+    verb = "destroy" if plan.phase == "destroy" else "up"
+    run, hit = crashed(stack, plan, verb, "--yes", "--skip-preview", "--stack", stack.name)
+    stack.simulator.clear_faults()
+    assert_told_plainly(run)
+    loaded(stack)
+    if plan.is_patient:
+        assert wait_until(lambda: not processes_of(stack)), "the plugin outlives its engine"
+    return hit
+
+
+def _come_back(stack: Stack, plan: Plan) -> None:
+    if not plan.goes_straight_to_destroy:
+        run = settled(stack, "up")
+        if run.exit_code != 0:
+            run = settled(stack, "up")
+        assert run.exit_code == 0, f"the second `up` after the crash failed:\n{run.output}"
+        known, living = cluster_ids(stack), {it["id"] for it in stack.live_clusters()}
+        assert living <= known.keys(), f"clusters run that the state does not know: {living - known.keys()}"
+        if plan.phase != "destroy":
+            assert living == known.keys() and len(known) == len(plan.clusters), (known, living)
+    destroyed = settled(stack, "destroy")
+    assert destroyed.exit_code == 0, destroyed.output
+    assert loaded(stack) == []
+    ledger = stack.simulator.ledger()
+    left = [it for kind in ("clusters", "volumes") for it in ledger[kind] if it["deleted_at"] is None]
+    assert left == []
+    for life in stack.simulator.live_history():
+        assert life["max_live"] == 1, f"two lived at once: {life}"
+    assert wait_until(lambda: not processes_of(stack)), "a process outlives its engine"
