@@ -61,6 +61,6 @@ def _line(fault: Exception) -> str:
 def main() -> None:
     """GPU clusters on Together and Shadeform, beside Pulumi.
 
-    A cloud is reached with the key in TOGETHER_API_KEY or SHADEFORM_API_KEY, at the address in TOGETHER_BASE_URL or
-    SHADEFORM_BASE_URL where one is set.
+    Accounts are those of the stacks that --stack names, else those whose keys stand in TOGETHER_API_KEY and
+    SHADEFORM_API_KEY (and addresses in TOGETHER_BASE_URL and SHADEFORM_BASE_URL, where they are not the usual ones).
     """
