@@ -7,6 +7,7 @@ holds already never is what is looked for.
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,9 @@ class KnownIds:
     """Those that this run has deleted."""
     checked: set[str] = field(default_factory=set[str])
     """URNs whose inputs were checked since they were last read: a diff of these is more than the view of a refresh."""
+
+
+_claims = threading.Lock()
 
 
 @functools.cache
@@ -92,9 +96,29 @@ def imported(account: Account, id: str, inputs: Properties) -> None:
             f"{subject}: inputs do not match what runs: {'; '.join(found)}; "
             "write what runs into the program, import, then change it"
         )
+    with _claims:
+        # Of two that import one id in one run, one comes too late.
+        if id in account.known.named:
+            raise Refusal(f"{subject}: this stack manages it already, under another name")
+        account.remember(id)
 
 
 # --- What an interrupted run left -----------------------------------------------------------------------------------
+
+
+def certain_list(account: Account) -> list[Properties]:
+    """Return a fresh list to look for a name in; raises CloudError.
+
+    A create rests on what the list does not show, so one that shows nothing, or lacks what this run has met and not
+    deleted, may have come back short by a fault: it is read twice.
+    """
+    listed = account.watcher.fresh_list()
+    shown = {account.id_of(raw) for raw in listed}
+    if shown and shown.issuperset({*account.known.named} - account.known.deleted):
+        return listed
+    again = account.watcher.fresh_list()
+    shown_again = {account.id_of(raw) for raw in again}
+    return [*again, *(raw for raw in listed if account.id_of(raw) not in shown_again)]
 
 
 def left_over(account: Account, listed: list[Properties], inputs: Properties) -> Properties | None:

@@ -21,7 +21,7 @@ IMPORT_ID = "__import_id"
 CREATE_FIRST = "__create_first"
 """The hidden input of a resource whose program wants a replacement created before what it replaces is deleted."""
 ENDED = "__ended"
-"""The hidden input that a read leaves behind when a prepaid term is over: when it ended."""
+"""The hidden input that a read leaves behind when a prepaid resource is no more: what became of its term."""
 
 Location = tuple[str | int, ...]
 
@@ -78,13 +78,19 @@ def _check_living(
             checked.warnings.append(Failure(verdict.field, verdict.reason))
 
 
-def ended_words(lifecycle: Lifecycle[Any], when: str) -> str:
-    """Say that a prepaid term is over, and what the user can do."""
+def term_of_the_gone(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Properties) -> str | None:
+    """Say what became of the term of a prepaid resource that is no more; None if it was not prepaid."""
+    when = lifecycle.ended(inputs, outputs)
+    if when is not None:
+        return f"the prepaid term ended at {when} and the cloud took the resource down"
+    left = lifecycle.forfeits(inputs, outputs)
+    return f"the cloud no longer has the resource, and with it went {left}" if left is not None else None
+
+
+def ended_words(lifecycle: Lifecycle[Any], became: str) -> str:
+    """Say what became of a prepaid term, and what the user can do."""
     terms = ", ".join(lifecycle.term_fields)
-    return (
-        f"the prepaid term ended at {when} and the cloud took the resource down; it is not bought again "
-        f"unasked: take it out of the program, or set a new term ({terms})"
-    )
+    return f"{became}; it is not bought again unasked: take it out of the program, or set a new term ({terms})"
 
 
 def normalised(value: Any) -> Any:

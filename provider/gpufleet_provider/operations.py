@@ -15,6 +15,7 @@ from gpufleet_provider.adopting import (
     Account,
     KnownIds,
     Refusal,
+    certain_list,
     imported,
     is_replacement_of,
     known_ids,
@@ -24,7 +25,7 @@ from gpufleet_provider.adopting import (
     shown_inputs,
 )
 from gpufleet_provider.calls import CALL
-from gpufleet_provider.checking import ENDED, IMPORT_ID
+from gpufleet_provider.checking import ENDED, IMPORT_ID, term_of_the_gone
 from gpufleet_provider.comparing import changes, corrected
 from gpufleet_provider.errors import Ambiguous, CloudError, Conflict, Invalid, NotFound
 from gpufleet_provider.faults import one_line
@@ -50,7 +51,7 @@ def create(account: Account, inputs: Properties) -> tuple[str, Properties]:
     if import_id and not is_replacement_of(account, str(import_id)):
         imported(account, str(import_id), inputs)
         return str(import_id), _awaited(account, str(import_id), inputs, deadline, {}, "create")
-    before = account.watcher.fresh_list()
+    before = certain_list(account)
     left = left_over(account, before, inputs)
     if left is None:
         id = _post(account, before, inputs)
@@ -95,19 +96,24 @@ def _taken_over(account: Account, id: str, shown: Properties, inputs: Properties
 
 
 def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
-    """Return outputs and corrected inputs as they are now; None only on a definite word that the resource is gone."""
+    """Return outputs and corrected inputs as they are now; None only on a definite word that the resource is gone.
+
+    What was prepaid is never gone: taken out of the state, it would be bought again by the next run.
+    """
     lifecycle = account.lifecycle
-    account.remember(id)
     inputs: Properties | None = outputs.get(INPUTS)
+    if inputs is not None:
+        # What is only referred to, by its id, is not managed here.
+        account.remember(id)
     try:
         info = parse_info(lifecycle.info_body, account.watcher.fresh(id, within_seconds=1.0))
     except NotFound:
         info = None
     if info is None or lifecycle.gone(info):
-        when = lifecycle.ended(inputs, outputs) if inputs is not None else None
-        if inputs is None or when is None:
+        became = term_of_the_gone(lifecycle, inputs, outputs) if inputs is not None else None
+        if inputs is None or became is None:
             return None
-        ended = {**inputs, ENDED: when}
+        ended = {**inputs, ENDED: became}
         return {**_without_wait(outputs), "status": "Ended", INPUTS: ended}, ended
     if inputs is None:
         return lifecycle.outputs(info), None

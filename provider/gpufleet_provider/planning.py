@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpufleet_provider.checking import ENDED, ended_words
+from gpufleet_provider.checking import ENDED, ended_words, term_of_the_gone
 from gpufleet_provider.comparing import Verdict, corrected, verdicts
 from gpufleet_provider.lifecycle import Lifecycle, Properties
 from gpufleet_provider.parsing import parse_info
@@ -57,9 +57,9 @@ def _loss(
     lifecycle: Lifecycle[Any], replaces: list[str], prior: Properties, olds: Properties, news: Properties
 ) -> str | None:
     """Say what money a replacement would throw away, or spend a second time unasked; None if none."""
-    ended = lifecycle.ended(prior, olds)
-    if ended is not None and not set(replaces).intersection(lifecycle.term_fields):
-        return ended_words(lifecycle, ended)
+    is_over = lifecycle.ended(prior, olds) is not None
+    if is_over and not set(replaces).intersection(lifecycle.term_fields):
+        return ended_words(lifecycle, term_of_the_gone(lifecycle, prior, olds) or "")
     forfeited = lifecycle.forfeits(prior, olds)
     if forfeited is None or news.get("confirm_forfeit") is True:
         return None

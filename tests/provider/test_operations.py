@@ -163,9 +163,17 @@ def test_a_create_that_never_happened_says_what_may_be(desk: Desk) -> None:
     assert len(desk.cloud.sent("create")) == 1
 
 
+def test_an_empty_list_is_not_believed_at_once(desk: Desk) -> None:
+    living = desk.cloud.make(box_name=OURS["box_name"], place=OURS["place"], count=OURS["count"])
+    whole, answers = desk.cloud.list, iter([[]])
+    desk.cloud.list = lambda: next(answers, None) or whole()
+    assert create(desk.account, OURS)[0] == living
+    assert "create" not in [verb for verb, _ in desk.cloud.calls]
+
+
 def test_a_list_that_fails_is_read_again_before_anything_is_said(desk: Desk) -> None:
     desk.cloud.after = fail_once(Ambiguous("Toy: POST got no answer"), "create")
-    failures = iter([None, Unavailable("Toy: 503"), Unavailable("Toy: 503")])
+    failures = iter([None, None, Unavailable("Toy: 503"), Unavailable("Toy: 503")])
 
     def faulty(verb: str) -> None:
         if verb == "list" and (error := next(failures, None)) is not None:
@@ -356,13 +364,18 @@ def test_a_prepaid_box_that_ended_stays_in_the_state(desk: Desk) -> None:
     found = read(desk.account, id, {**outputs, WAIT: {"state": "pending", "words": "w", "during": "create"}})
     assert found is not None
     now, inputs = found
-    assert (now["status"], inputs, WAIT in now) == ("Ended", {**OURS, "ends": PAST, ENDED: PAST}, False)
+    became = inputs.pop(ENDED) if inputs else ""
+    assert (now["status"], inputs, WAIT in now) == ("Ended", {**OURS, "ends": PAST}, False)
+    assert f"ended at {PAST}" in became
 
 
-def test_a_prepaid_box_that_vanished_early_is_gone(desk: Desk) -> None:
+def test_a_prepaid_box_that_vanished_early_stays_as_well(desk: Desk) -> None:
     id, outputs = made(desk, ends=FUTURE)
     del desk.cloud.boxes[id]
-    assert read(desk.account, id, outputs) is None
+    found = read(desk.account, id, outputs)
+    assert found is not None and found[1] is not None
+    assert found[0]["status"] == "Ended"
+    assert "no longer has the resource" in found[1][ENDED] and FUTURE in found[1][ENDED]
 
 
 def test_a_reference_is_read_by_its_id_alone(desk: Desk) -> None:
