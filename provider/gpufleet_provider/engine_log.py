@@ -41,6 +41,11 @@ def progress(message: str, urn: str) -> None:
     _log(engine_pb2.INFO, message, urn, ephemeral=True)
 
 
+def note(message: str) -> None:
+    """Leave a line in the diagnostics of the run that is no warning."""
+    _log(engine_pb2.INFO, message, "", ephemeral=False)
+
+
 def warn(message: str, urn: str = "") -> None:
     """Leave a warning in the diagnostics of the run."""
     _log(engine_pb2.WARNING, message, urn, ephemeral=False)

@@ -227,6 +227,8 @@ class Lifecycle(ABC, Generic[InfoT]):
     """The inputs that, with the name, tell which live resources could be ours (`region`, `cloud`)."""
     term_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that say how long a prepaid resource lasts: a change of one of them asks for a new term."""
+    catalogue_fields: ClassVar[tuple[str, ...]] = ()
+    """The inputs that the cloud's live catalogue can contradict; empty for a cloud without one."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     timeouts: ClassVar[Timeouts] = Timeouts()
 
@@ -296,6 +298,14 @@ class Lifecycle(ABC, Generic[InfoT]):
     ) -> tuple[Literal["update", "replace", "ignore", "refuse"], str] | None:
         """Judge a change of one input (given all of them, old and new) where marks do not say it all."""
         return None
+
+    def catalogue(self, client: CloudClient) -> Any:
+        """Return the cloud's live catalogue, in one request; asked only where `catalogue_fields` names inputs."""
+        return None
+
+    def contradictions(self, catalogue: Any, inputs: Properties) -> Iterable[Failure]:
+        """Say which inputs the catalogue contradicts for certain; unknown values are absent from the inputs."""
+        return ()
 
     def url(self, id: str) -> str | None:
         """Return the vendor's console page for a resource, if there is one."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from gpufleet_provider.errors import Ambiguous
 from gpufleet_provider.http import segment
-from gpufleet_provider.lifecycle import Body, Info, Lifecycle, Properties, Readiness, Suggested, Unreadable
+from gpufleet_provider.lifecycle import Body, Failure, Info, Lifecycle, Properties, Readiness, Suggested, Unreadable
 from gpufleet_provider.parsing import identified, listed
+from gpufleet_provider.shadeform.cluster_types import ClusterType, contradictions, list_cluster_types
 from gpufleet_provider.shadeform.instance_info import STATUSES, Instance
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     id_field = "id"
     name_field = "name"
     place_fields = ("cloud", "region")
+    catalogue_fields = ("cloud", "region", "cluster_type", "num_instances", "os")
 
     def create(self, client: CloudClient, inputs: Properties) -> str:
         """Post the create once and return the new id."""
@@ -191,6 +193,14 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def gone(self, info: ClusterInfo) -> bool:
         """Say whether a reply is a tombstone."""
         return info.status == "deleted"
+
+    def catalogue(self, client: CloudClient) -> list[ClusterType]:
+        """Return every offer."""
+        return list_cluster_types(client)
+
+    def contradictions(self, catalogue: list[ClusterType], inputs: Properties) -> Iterable[Failure]:
+        """Say at which input the list of offers runs out."""
+        return contradictions(catalogue, inputs)
 
     def live(self, info: ClusterInfo) -> bool:
         """Say whether the cluster is neither gone nor on its way out; one in `error` is live, since it may cost."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from gpufleet_provider.lifecycle import Info
+from gpufleet_provider.lifecycle import Failure, Info, Properties
 from gpufleet_provider.parsing import listed, parse_info
 from gpufleet_provider.shadeform.instance_info import BootTime
 
@@ -107,3 +108,32 @@ def list_cluster_types(client: CloudClient) -> list[ClusterType]:
     """Return every offer, in one request; raises CloudError."""
     offers = listed(client.request("GET", "/clusters/types"), "cluster_types", "Shadeform")
     return [parse_info(ClusterType, offer) for offer in offers]
+
+
+_NARROWING: tuple[tuple[str, Callable[[ClusterType], Any]], ...] = (
+    ("cloud", lambda offer: offer.cloud),
+    ("region", lambda offer: offer.availability and offer.availability.region),
+    ("cluster_type", lambda offer: offer.cluster_type and offer.cluster_type.shade_instance_type),
+    ("num_instances", lambda offer: offer.num_instances),
+)
+
+
+def contradictions(offers: list[ClusterType], inputs: Properties) -> Iterator[Failure]:
+    """Say at which input the list of offers runs out, or that the one that is left is sold out now."""
+    left = offers
+    for name, value_of in _NARROWING:
+        wanted = inputs.get(name)
+        if wanted is None or not left:
+            return
+        narrowed = [offer for offer in left if value_of(offer) == wanted]
+        if not narrowed:
+            known = ", ".join(sorted({str(value_of(offer)) for offer in left}))
+            given = ", ".join(str(inputs[it]) for it, _ in _NARROWING[: [n for n, _ in _NARROWING].index(name)])
+            yield Failure(name, f"Shadeform offers no {wanted!r}{f' for {given}' if given else ''}; it offers {known}")
+            return
+        left = narrowed
+    if not any(offer.availability.available is not False for offer in left):
+        yield Failure("region", f"Shadeform lists this cluster as sold out in {inputs['region']} now")
+    os, images = inputs.get("os"), left[0].cluster_type.configuration and left[0].cluster_type.configuration.os_options
+    if os is not None and images and os not in images:
+        yield Failure("os", f"{inputs['cluster_type']} has no {os!r}; it has {', '.join(images)}")

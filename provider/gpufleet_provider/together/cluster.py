@@ -17,6 +17,7 @@ from gpufleet_provider.http import segment
 from gpufleet_provider.lifecycle import (
     Body,
     CreateOnly,
+    Failure,
     Info,
     Instant,
     IsInstant,
@@ -35,7 +36,7 @@ from gpufleet_provider.lifecycle import (
     mark,
 )
 from gpufleet_provider.parsing import identified, listed
-from gpufleet_provider.together import inline_volume, prepaid_term
+from gpufleet_provider.together import inline_volume, prepaid_term, regions
 from gpufleet_provider.together.changes import Verdict, adjust_changes, verdict
 from gpufleet_provider.together.cluster_config import (
     AcceptanceTestsParams,
@@ -401,6 +402,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     name_field = "cluster_name"
     place_fields = ("region",)
     term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
+    catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
     rules = RULES
 
     def create(self, client: CloudClient, inputs: Properties) -> str:
@@ -481,6 +483,14 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
         """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
         return inline_volume.leftovers(inputs, outputs)
+
+    def catalogue(self, client: CloudClient) -> list[regions.Region]:
+        """Return the regions, with the GPU types and drivers of each."""
+        return regions.list_regions(client)
+
+    def contradictions(self, catalogue: list[regions.Region], inputs: Properties) -> Iterable[Failure]:
+        """Say which of region, GPU type and driver the list of regions contradicts."""
+        return regions.contradictions(catalogue, inputs)
 
     def url(self, id: str) -> str | None:
         """Return the cluster's page in Together's console."""

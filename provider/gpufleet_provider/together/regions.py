@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gpufleet_provider.lifecycle import Info
+from gpufleet_provider.lifecycle import Failure, Info, Properties
 from gpufleet_provider.parsing import listed, parse_info
 
 if TYPE_CHECKING:
@@ -44,3 +45,45 @@ def list_regions(client: CloudClient) -> list[Region]:
     """Return every region, in one request; raises CloudError."""
     regions = listed(client.request("GET", "/compute/regions"), "regions", "Together")
     return [parse_info(Region, region) for region in regions]
+
+
+def contradictions(regions: list[Region], inputs: Properties) -> Iterator[Failure]:
+    """Say which of region, GPU type and driver the list of regions contradicts."""
+    name, gpu_type = inputs.get("region"), inputs.get("gpu_type")
+    region = next((region for region in regions if region.name == name), None)
+    if name is None or not regions:
+        return
+    if region is None:
+        yield Failure("region", f"Together has no region {name!r}; it has {', '.join(it.name for it in regions)}")
+        return
+    types = region.supported_instance_types or []
+    if gpu_type is not None and types and gpu_type not in types:
+        elsewhere = [it.name for it in regions if gpu_type in (it.supported_instance_types or [])]
+        where = f", and {gpu_type} is in {', '.join(elsewhere)}" if elsewhere else ""
+        yield Failure("gpu_type", f"{name} has no {gpu_type}; it has {', '.join(types)}{where}")
+    yield from _driver_contradictions(region, inputs)
+
+
+def _driver_contradictions(region: Region, inputs: Properties) -> Iterator[Failure]:
+    drivers = region.driver_versions or []
+    id, cuda, driver = (inputs.get(it) for it in ("nvidia_version_id", "cuda_version", "nvidia_driver_version"))
+    if not drivers:
+        return
+    if id is not None and id not in [it.id for it in drivers]:
+        yield Failure("nvidia_version_id", f"{region.name} has no driver {id!r}; it has {_listed_drivers(drivers)}")
+    # A version may be given with the operating system behind it: only the numbers in front are compared.
+    elif (
+        cuda is not None
+        and driver is not None
+        and not any(
+            str(cuda).startswith(it.cuda_version or "") and str(driver).startswith(it.nvidia_driver_version or "")
+            for it in drivers
+        )
+    ):
+        yield Failure(
+            "cuda_version", f"{region.name} has no CUDA {cuda} with driver {driver}; it has {_listed_drivers(drivers)}"
+        )
+
+
+def _listed_drivers(drivers: list[DriverVersion]) -> str:
+    return ", ".join(dict.fromkeys(f"{it.cuda_version} with {it.nvidia_driver_version} ({it.id})" for it in drivers))
