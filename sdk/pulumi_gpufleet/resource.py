@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -16,6 +17,9 @@ from typing_extensions import Self
 
 NAME_LIMIT = 60
 """The longest physical name that is offered, in characters."""
+
+_pickler: Any = cast(Any, pickle)._Pickler
+_batch_setitems = _pickler._batch_setitems
 
 
 def offered_name(logical_name: str, organization: str, urn: str) -> str:
@@ -88,6 +92,8 @@ class CloudResource(Resource):
         # The engine would import by an id alone, which the plugin server of dynamic providers cannot serve.
         opts.import_ = None
         super().__init__(DynamicProvider(self._token), resource_name, bag, opts)
+        # Each dynamic resource has Pulumi wrap this method once more: after some 950 pickling would recurse too deep.
+        _pickler._batch_setitems = _batch_setitems
         cast("pulumi.Output[Any]", self.__dict__[WAIT]).apply(self._report_wait)
 
     @classmethod
