@@ -1,0 +1,146 @@
+"""`python -m tests.bench`: fleets and engines, one after the other in one run, and whether the targets are met."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from .engines import Machines, run_machines
+from .fleets import Fleet, run_fleet
+from .measuring import BenchFailed
+from .project import PULUMI, Engine
+from .tables import fleet_table, machine_table, verdict_table
+from .targets import verdicts
+
+RunT = TypeVar("RunT", Fleet, Machines)
+
+
+def main() -> int:
+    """Run what the options ask for; returns 1 when --check is given and a target is missed."""
+    options = _options()
+    print(_machine(), flush=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as folder:
+        directory = Path(folder).resolve()
+        try:
+            fleets, machines = _fleets(directory, options), _machines(directory, options)
+        except BenchFailed as failure:
+            print(f"bench: {failure}", file=sys.stderr)
+            return 2
+    if fleets:
+        print(f"\nTogether clusters of one node, simulated, {_range(options.provisioning)} of provisioning each")
+        print(fleet_table(fleets))
+    if machines:
+        print()
+        print(machine_table(machines))
+    found = verdicts(fleets, machines)
+    print()
+    print(verdict_table(found))
+    missed = sum(not verdict.met for verdict in found)
+    print(f"\n{len(found) - missed} of {len(found)} targets met")
+    return 1 if missed and options.check else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small fleets that provision fast: under three minutes")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
+    parser.add_argument("--fleets", type=_sizes, metavar="N,N", help="clusters (default 10,40,100,200,1000)")
+    parser.add_argument("--plain", type=_sizes, metavar="N,N", help="clusters on the plain plugin server (10,40)")
+    parser.add_argument("--pulumi-fleets", type=_sizes, metavar="N,N", help="clusters on the Pulumi CLI (10,100)")
+    parser.add_argument("--machines", type=_sizes, metavar="N,N", help="machines without a cloud (100,1000,3000)")
+    parser.add_argument("--pulumi-machines", type=_sizes, metavar="N,N", help="the same on the Pulumi CLI (100,1000)")
+    parser.add_argument("--provisioning", type=_seconds, metavar="FROM-TO", help="seconds of wall time (20-40)")
+    parser.add_argument("--seed", type=int, default=1, help="of what the simulator draws (default 1)")
+    parser.add_argument("--directory", type=Path, help="where to put the projects (default: the temporary directory)")
+    options = parser.parse_args()
+    usual = {
+        "fleets": [10, 40, 100, 200, 1000],
+        "plain": [10, 40],
+        "pulumi_fleets": [10, 100],
+        "machines": [100, 1000, 3000],
+        "pulumi_machines": [100, 1000],
+        "provisioning": (20.0, 40.0),
+    }
+    quick = {
+        "fleets": [10, 100],
+        "plain": [10],
+        "pulumi_fleets": [10],
+        "machines": [100, 1000],
+        "pulumi_machines": [100],
+        "provisioning": (5.0, 10.0),
+    }
+    for name, value in (quick if options.quick else usual).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def _fleets(directory: Path, options: argparse.Namespace) -> list[Fleet]:
+    def of(engine: Engine, server: str, sizes: Sequence[int]) -> list[Fleet]:
+        return [
+            _told(
+                f"{size} clusters on the {server} server, {engine}",
+                lambda size=size: run_fleet(directory, size, engine, server, options.provisioning, options.seed),
+            )
+            for size in sizes
+        ]
+
+    measured = of("embedded", "upgraded", options.fleets) + of("embedded", "plain", options.plain)
+    return measured + (of("pulumi", "upgraded", options.pulumi_fleets) if PULUMI else [])
+
+
+def _machines(directory: Path, options: argparse.Namespace) -> list[Machines]:
+    plan: list[tuple[Engine, int]] = [("embedded", size) for size in options.machines]
+    if PULUMI:
+        plan += [("pulumi", size) for size in options.pulumi_machines]
+    return [
+        _told(f"{size} machines, {engine}", lambda engine=engine, size=size: run_machines(directory, size, engine))
+        for engine, size in plan
+    ]
+
+
+def _told(what: str, run: Callable[[], RunT]) -> RunT:
+    """Say on stderr what is going on: a whole run takes a while."""
+    began = time.monotonic()
+    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
+    result = run()
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return result
+
+
+def _machine() -> str:
+    """Describe what this runs on, and what else runs there."""
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    cli = PULUMI or "not on PATH"
+    return (
+        f"{os.cpu_count()} cores{load}, Python {platform.python_version()}, pulumi SDK {version('pulumi')}, "
+        f"grpcio {version('grpcio')}, Pulumi CLI: {cli}"
+    )
+
+
+def _sizes(text: str) -> list[int]:
+    sizes = [int(word) for word in text.split(",") if word]
+    if any(size < 1 for size in sizes):
+        raise argparse.ArgumentTypeError("a size is at least 1; an empty text runs none")
+    return sizes
+
+
+def _seconds(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    return float(low), float(high or low)
+
+
+def _range(seconds: tuple[float, float]) -> str:
+    return f"{seconds[0]:g} to {seconds[1]:g} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
