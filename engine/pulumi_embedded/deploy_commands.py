@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +13,18 @@ import click
 
 from .cli import FAILED, Fail, command, shared
 from .deployment import Kind, Outcome
+from .display import PlainDisplay, output_lines
 from .errors import EngineError
 from .event_json import EventStream, PreviewDigest
 from .generator import Options
+from .imports import parse_import_file
 from .operations import Operation
 from .targets import Targets
+from .values import plain_properties
 from .workspace import Stack, Workspace
 
 if TYPE_CHECKING:
-    from .events import Listener
+    from collections.abc import Generator
 
 _stack = click.option("-s", "--stack", "stack_name", help="The stack; else the selected one.")
 _json = click.option("-j", "--json", "as_json", is_flag=True, help="JSON in the CLI's shapes.")
@@ -61,6 +66,8 @@ def _options(given: dict[str, Any]) -> Options:
         target_dependents=given["target_dependents"],
         targets=Targets(targets) if targets else None,
         replace_targets=Targets(replaces) if replaces else None,
+        imports=given.get("imports", ()),
+        protect_imports=given.get("protect", True),
     )
 
 
@@ -104,6 +111,22 @@ def add_to(group: click.Group) -> None:
         if given["remove"] and not given["preview_only"]:
             stack.backend.remove(stack.reference)
             stack.workspace.select(None)
+
+    @command(group, "import")
+    @_common
+    @_executing
+    @click.option(
+        "--file", "path", type=click.Path(dir_okay=False, exists=True, path_type=Path), required=True, help="The list."
+    )
+    @click.option("--protect/--no-protect", default=True, help="Protect what is imported.")
+    def import_(**given: Any) -> None:
+        """Take existing resources into the state, from a list of them."""
+        try:
+            document = json.loads(given["path"].read_text())
+        except ValueError as error:
+            raise EngineError(f"{given['path']}: {error}") from None
+        given["imports"] = list(parse_import_file(document))
+        _deploy("resource-import", given)
 
     @command(group, "cancel")
     @click.argument("name", required=False)
@@ -156,8 +179,8 @@ def _preview(operation: Operation, given: dict[str, Any]) -> Outcome:
         outcome = operation.preview()
         click.echo(json.dumps(digest.document(), indent=4, ensure_ascii=False))
         return outcome
-    operation.listeners = [_display(operation, given, preview=True)]
-    return operation.preview()
+    with _display(operation, given, preview=True):
+        return operation.preview()
 
 
 def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
@@ -167,14 +190,31 @@ def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
         outcome = operation.execute()
         stream.close()
         return outcome
-    operation.listeners = [_display(operation, given, preview=False)]
-    return operation.execute()
+    with _display(operation, given, preview=False):
+        outcome = operation.execute()
+    if operation.kind == "update":
+        outputs = outcome.outputs if not given["show_secrets"] else plain_properties(outcome.outputs)
+        for line in output_lines(outputs):
+            click.echo(line)
+    return outcome
 
 
-def _display(operation: Operation, given: dict[str, Any], *, preview: bool) -> Listener:
-    from .display import PlainDisplay
+@contextlib.contextmanager
+def _display(operation: Operation, given: dict[str, Any], *, preview: bool) -> Generator[None]:
+    """A live table in a terminal, plain lines elsewhere."""
+    name, show_diff = operation.stack.name, given["show_diff"]
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        operation.listeners = [PlainDisplay(sys.stdout, operation.kind, name, preview=preview, show_diff=show_diff)]
+        yield
+        return
+    from .live_display import LiveDisplay
 
-    return PlainDisplay(sys.stdout, operation.kind, operation.stack.name, preview=preview)
+    display = LiveDisplay(operation.kind, name, preview=preview, show_diff=show_diff)
+    operation.listeners = [display]
+    try:
+        yield
+    finally:
+        display.close()
 
 
 def _end(outcome: Outcome, given: dict[str, Any]) -> None:

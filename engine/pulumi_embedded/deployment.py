@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import urn as urns
 from .builtin_provider import BuiltinProvider, StackOutputs
+from .checkpoint import ResourceState
 from .deletions import choose, delete_in_reverse, deletion_of, not_named
 from .dependencies import DependencyGraph
 from .errors import EngineError
@@ -18,6 +19,7 @@ from .events import Events, Prelude, Result, Summary
 from .executor import StepExecutor, StepFailed, Stopped
 from .generator import Options, Refused, StepGenerator
 from .goals import Goal, ReadGoal, carried_over
+from .imports import PlannedImport
 from .language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
 from .ledger import without_dangling
 from .monitor import Services, ShutDown
@@ -38,10 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from .checkpoint import ResourceState, Snapshot
+    from .checkpoint import Snapshot
     from .journal import Journal
 
-Kind = Literal["update", "refresh", "destroy"]
+Kind = Literal["update", "refresh", "destroy", "resource-import"]
 
 
 @dataclass(slots=True)
@@ -69,8 +71,8 @@ class Outcome:
     result: Result
     changes: dict[str, int]
     duration_seconds: float
-    resources: list[ResourceState] = field(default_factory=list["ResourceState"])
-    """What a refresh's preview would leave."""
+    outputs: Properties = field(default_factory=dict[str, PropertyValue])
+    """Those of the stack."""
 
 
 class DeploymentRun:
@@ -130,6 +132,8 @@ class DeploymentRun:
                 await self._update()
             elif kind == "destroy":
                 await self._delete(self._states)
+            elif kind == "resource-import":
+                await self._import()
         except (Refused, Stopped, StepFailed):
             self._failed = True
         except EngineError as error:
@@ -146,7 +150,9 @@ class DeploymentRun:
         if self._executor.failed or self._generator.failed or result == "canceled":
             # Where a program or a goal was refused, that was said already, and is all there is to say.
             self._events.error(f"{'preview' if self.preview else 'update'} {result}")
-        outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started, self._states)
+        outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started)
+        if root := self._root():
+            outcome.outputs = root.outputs
         self._events.emit(
             Summary(outcome.changes, outcome.duration_seconds, self.preview, result, self._executor.maybe_corrupt)
         )
@@ -156,6 +162,11 @@ class DeploymentRun:
         if self._failed or self._executor.failed or self._generator.failed:
             return "failed"
         return "canceled" if self._canceled else "succeeded"
+
+    def _root(self) -> ResourceState | None:
+        stack, project = self._target.stack, self._target.project
+        urn = urns.make(stack, project, "", urns.ROOT_TYPE, f"{project}-{stack}")
+        return self._executor.states.get(urn) or self._generator.olds.get(urn)
 
     async def cancel(self) -> None:
         """Begin nothing new, and ask the plugins to bring what is under way to an end."""
@@ -463,6 +474,37 @@ class DeploymentRun:
     async def _refresh_one(self, step: Refresh) -> None:
         # One that cannot be read keeps its state, and the others are read all the same.
         with contextlib.suppress(StepFailed, Stopped):
+            await self._executor.run([step])
+
+    # --- imports -----------------------------------------------------------------------------------------------------
+
+    async def _import(self) -> None:
+        stack, project = self._target.stack, self._target.project
+        root = self._root()
+        if root is None:
+            root, _ = await self.register(Goal(type=urns.ROOT_TYPE, name=f"{project}-{stack}", custom=False))
+        for entry in self._options.imports:
+            parent = entry.parent or root.urn
+            urn = urns.make(stack, project, parent, entry.type, entry.name)
+            if urn in self._generator.olds or urn in self._executor.states:
+                raise EngineError(f"resource '{urn}' already exists")
+            package = urns.package_of(entry.type)
+            provider = self._generator.olds.get(entry.provider)
+            if entry.provider and provider is None:
+                raise EngineError(f"the provider {entry.provider} of '{urn}' is not in the state")
+            new = ResourceState(
+                urn=urn,
+                type=entry.type,
+                custom=True,
+                import_id=entry.id,
+                parent=parent,
+                protect=self._options.protect_imports,
+                provider=urns.reference(provider.urn, provider.id)
+                if provider
+                else await self.default_provider(package, entry.version, "", entry.type),
+            )
+            step = PlannedImport(None, new)
+            step.entry = entry
             await self._executor.run([step])
 
     # --- what steps need ---------------------------------------------------------------------------------------------

@@ -26,11 +26,19 @@ class DiagnosticsLog:
 
     def __init__(self) -> None:
         self._said: dict[str, _Said] = {}
+        self._errored: set[str] = set()
+
+    @property
+    def errored(self) -> int:
+        """How many resources had an error; the stack counts as one."""
+        return len(self._errored)
 
     def add(self, event: Diagnostic) -> None:
         """Keep it, unless it was only progress."""
         if event.ephemeral or event.severity == "debug" or not event.message.strip():
             return
+        if event.severity == "error":
+            self._errored.add(event.urn)
         said = self._said.setdefault(event.urn, _Said())
         said.total += 1
         said.kept.append(f"{event.prefix}{event.message.rstrip()}")
@@ -47,4 +55,4 @@ class DiagnosticsLog:
             for text in said.kept:
                 result.extend(f"    {line}" for line in text.splitlines())
             result.append("")
-        return result
+        return result[:-1]

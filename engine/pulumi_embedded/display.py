@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from . import urn as urns
 from .diagnostics import DiagnosticsLog
 from .events import Diagnostic, Event, StepBegins, StepEnds, StepFails, Summary
-from .words import PREFIXES, doing, done, short_type, summary_lines
+from .property_changes import keys_of, shown, step_changes
+from .words import PREFIXES, doing, done, duration_text, short_type, summary_lines
 
-_TITLES: Final = {
+if TYPE_CHECKING:
+    from .steps import Step
+    from .values import Properties
+
+TITLES: Final = {
     ("update", True): "Previewing update",
     ("update", False): "Updating",
     ("refresh", True): "Previewing refresh",
     ("refresh", False): "Refreshing",
+    ("resource-import", True): "Previewing import",
+    ("resource-import", False): "Importing",
     ("destroy", True): "Previewing destroy",
     ("destroy", False): "Destroying",
 }
@@ -24,19 +30,22 @@ _TITLES: Final = {
 class PlainDisplay:
     """Listens to one deployment and writes as it goes."""
 
-    def __init__(self, out: IO[str], kind: str, stack: str, *, preview: bool) -> None:
+    def __init__(self, out: IO[str], kind: str, stack: str, *, preview: bool, show_diff: bool) -> None:
         self._out = out
-        self._log = DiagnosticsLog()
-        self._started: defaultdict[str, float] = defaultdict(time.monotonic)
         self._preview = preview
-        self._line(f"{_TITLES[kind, preview]} ({stack}):\n")
+        self._show_diff = show_diff
+        self._log = DiagnosticsLog()
+        self._started: dict[str, float] = {}
+        self._last_progress: dict[str, str] = {}
+        self._line(f"{TITLES[kind, preview]} ({stack}):\n")
 
     def __call__(self, event: Event) -> None:
         """Tell of the event."""
         if isinstance(event, Diagnostic):
             self._diagnose(event)
         elif isinstance(event, Summary):
-            self._summarize(event)
+            for line in (*self._log.lines(), *summary_lines(event, self._log.errored)):
+                self._line(line)
         elif isinstance(event, StepBegins | StepEnds | StepFails) and not event.step.internal:
             self._step(event)
 
@@ -44,35 +53,57 @@ class PlainDisplay:
         if event.severity == "debug" or not event.message.strip():
             return
         self._log.add(event)
-        type_, name = (short_type(event.urn), urns.name_of(event.urn)) if event.urn else ("", "")
         first = event.message.strip("\n").splitlines()[0]
-        where = f"{type_} {name} " if event.urn else ""
+        if event.ephemeral and self._last_progress.get(event.urn) == first:
+            return
+        self._last_progress[event.urn] = first
+        where = f"{short_type(event.urn)} {urns.name_of(event.urn)} " if event.urn else ""
         self._line(f"    {where}{event.prefix}{first}")
 
     def _step(self, event: StepBegins | StepEnds | StepFails) -> None:
         step = event.step
         op = event.op if isinstance(event, StepEnds) else step.op
-        if op == "same" or (self._preview and isinstance(event, StepEnds) and step.op != "refresh"):
-            return
-        what = f"{PREFIXES.get(op, '  ')} {short_type(step.urn)} {urns.name_of(step.urn)}"
         if isinstance(event, StepBegins):
             self._started[step.urn] = time.monotonic()
-            self._line(f" {what} {op if self._preview else doing(op)}{_reasons(event)}")
-        elif isinstance(event, StepFails):
+        if op == "same" or (step.op == "refresh" and not isinstance(event, StepEnds)):
+            return
+        what = f"{PREFIXES.get(op, '  ')} {short_type(step.urn)} {urns.name_of(step.urn)}"
+        if isinstance(event, StepFails):
             self._line(f" {what} **{doing(op)} failed**")
-        else:
-            seconds = time.monotonic() - self._started[step.urn]
-            self._line(f" {what} {done(op)} ({seconds:.2f}s)")
+        elif isinstance(event, StepBegins):
+            self._line(f" {what} {op if self._preview else doing(op)}{reasons(step)}")
+            self._changes(step)
+        elif step.op == "refresh":
+            self._line(f" {what} {op if self._preview else done(op)}{reasons(step)}")
+            self._changes(step)
+        elif not self._preview:
+            self._line(f" {what} {done(op)} ({time.monotonic() - self._started.get(step.urn, 0):.2f}s)")
 
-    def _summarize(self, event: Summary) -> None:
-        for line in (*self._log.lines(), *summary_lines(event)):
-            self._line(line)
+    def _changes(self, step: Step) -> None:
+        if self._show_diff:
+            for change in step_changes(step):
+                self._line(f"      {change.text()}")
 
     def _line(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
 
 
-def _reasons(event: StepBegins) -> str:
-    keys = event.step.keys
-    return f" [replaces: {', '.join(keys)}]" if keys else ""
+def reasons(step: Step) -> str:
+    """Why a step is taken: ` [replaces: zone]` or ` [diff: ~size]`."""
+    if step.keys:
+        return f" [replaces: {', '.join(step.keys)}]"
+    if step.op in ("update", "refresh") and step.resource.custom and (keys := keys_of(step)):
+        return f" [diff: {keys}]"
+    return " [retain]" if step.op == "delete" and step.resource.retain_on_delete else ""
+
+
+def output_lines(outputs: Properties) -> list[str]:
+    """The outputs of the stack, secrets as `[secret]`."""
+    if not outputs:
+        return []
+    width = max(len(key) for key in outputs)
+    return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value)}" for key, value in outputs.items())]
+
+
+__all__ = ["TITLES", "PlainDisplay", "duration_text", "output_lines", "reasons"]

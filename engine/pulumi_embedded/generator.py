@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from .checkpoint import ResourceState
     from .events import Events
+    from .imports import ImportEntry
     from .provider_api import CheckFailure
     from .targets import Targets
 
@@ -69,6 +70,8 @@ class Options:
     target_dependents: bool = False
     targets: Targets | None = None
     replace_targets: Targets | None = None
+    imports: Sequence[ImportEntry] = ()
+    protect_imports: bool = True
 
 
 @dataclass(slots=True)

@@ -32,9 +32,12 @@ resource_pb2_grpc: Final[Any] = _resource_grpc
 CHANNEL_OPTIONS: Final[list[tuple[str, int]]] = [
     ("grpc.max_receive_message_length", 400 * 1024 * 1024),
     ("grpc.max_send_message_length", 400 * 1024 * 1024),
+    ("grpc.max_metadata_size", 64 * 1024 * 1024),
+    ("grpc.absolute_max_metadata_size", 64 * 1024 * 1024),
     ("grpc.server_max_unrequested_time_in_server", 30 * 60),
 ]
-"""As in the SDK: states are large, and a busy program may take long to pick a reply up."""
+"""As in the SDK: states are large, and a busy program may take long to pick a reply up. A provider that reports a
+partial failure sends the whole resource in the trailing metadata: past the default of 8 KB its id would be lost."""
 
 
 def accepts(message: Any, field: str) -> bool:

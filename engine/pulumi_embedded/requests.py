@@ -84,7 +84,7 @@ class Requests:
         if accepts(request, "replacement_trigger") and request.HasField("replacement_trigger"):
             goal.replacement_trigger = lowered(from_wire(request.replacement_trigger))
         if accepts(request, "stackTrace"):
-            goal.stack_trace = [self._position(frame.pc) for frame in request.stackTrace.frames]
+            goal.stack_trace = self._trace(request.stackTrace)
         return goal
 
     def read_goal(self, request: Any, provider: str) -> ReadGoal:
@@ -101,8 +101,15 @@ class Requests:
             source_position=self._position(request.sourcePosition),
         )
         if accepts(request, "stackTrace"):
-            goal.stack_trace = [self._position(frame.pc) for frame in request.stackTrace.frames]
+            goal.stack_trace = self._trace(request.stackTrace)
         return goal
+
+    def _trace(self, trace: Any) -> list[str]:
+        """The positions of a stack trace, down to the last one that is in the project."""
+        positions = [self._position(frame.pc) for frame in trace.frames]
+        while positions and not positions[-1]:
+            positions.pop()
+        return positions
 
     def _position(self, position: Any) -> str:
         """A source position relative to the project: `project:///__main__.py#12`."""

@@ -340,6 +340,11 @@ def plain(value: PropertyValue) -> PropertyValue:
     return value
 
 
+def plain_properties(properties: Properties) -> Properties:
+    """The properties without the marks of secrets and outputs."""
+    return {key: plain(value) for key, value in properties.items()}
+
+
 def nested(value: PropertyValue) -> Iterator[PropertyValue]:
     """The value and everything inside it."""
     yield value

@@ -89,17 +89,22 @@ def short_type(urn: str) -> str:
     return type_
 
 
-def summary_lines(summary: Summary) -> list[str]:
-    """Totals and duration at the end of a deployment."""
+def duration_text(seconds: float) -> str:
+    """`12s`, or `3m05s`."""
+    return f"{seconds:.0f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
+
+
+def summary_lines(summary: Summary, errored: int) -> list[str]:
+    """Totals and duration at the end of a deployment; `errored` is how many resources had an error."""
     words = _PLANNED if summary.is_preview else _DONE
-    lines = ["Resources:"]
+    lines = ["", "Resources:"]
     for op, count in sorted(summary.changes.items(), key=lambda item: item[0] == "same"):
         if op == "same":
             lines.append(f"    {count} unchanged")
         else:
             lines.append(f"    {PREFIXES.get(op, '').strip()} {count} {words.get(op, op)}")
-    if not summary.changes:
+    if errored:
+        lines.append(f"    {errored} errored")
+    if not summary.changes and not errored:
         lines.append("    none")
-    seconds = summary.duration_seconds
-    duration = f"{seconds:.0f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
-    return [*lines, "", f"Duration: {duration}"]
+    return [*lines, "", f"Duration: {duration_text(summary.duration_seconds)}"]
