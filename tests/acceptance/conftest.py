@@ -21,11 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--crash-seeds", type=int, default=QUICK_CRASH_SEEDS, help="Seeds of the crash suite, from 0.")
 
 
+def crash_seeds(config: pytest.Config) -> int:
+    """Return how many seeds the crash suite runs; more than `QUICK_CRASH_SEEDS` means its long form."""
+    # The option is unknown where this file was found only while collecting.
+    return config.getoption("--crash-seeds", default=QUICK_CRASH_SEEDS)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "crash_seed" in metafunc.fixturenames:
-        # The option is unknown where this file was found only while collecting.
-        seeds = metafunc.config.getoption("--crash-seeds", default=QUICK_CRASH_SEEDS)
-        metafunc.parametrize("crash_seed", range(seeds))
+        metafunc.parametrize("crash_seed", range(crash_seeds(metafunc.config)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -1,0 +1,166 @@
+"""A fault at each single request of a full life: the run succeeds or says one clear line, and the next one succeeds."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from .conftest import QUICK_CRASH_SEEDS, crash_seeds
+from .crash_plans import REQUEST_FAULTS
+from .crashing import assert_told_plainly
+from .stacks import Run, Stack
+from .state_files import cluster_ids, loaded
+
+PROGRAM = """
+    together.Cluster("train", region="us-central-8", gpu_type="H100_SXM", billing_type="ON_DEMAND",
+        num_gpus={gpus}, cuda_version="12.6", nvidia_driver_version="560",
+        shared_volume={{"volume_name": "data", "size_tib": {tib}, "region": "us-central-8"}})
+    shadeform.Cluster("burst", cloud="denvr", region="houston-usa-1", cluster_type="H100_sxm5x8",
+        num_instances={instances})
+"""
+
+FAULTS: dict[str, dict[str, Any]] = {
+    **REQUEST_FAULTS,
+    "401": {"fault": "status", "status": 401},
+    "403": {"fault": "status", "status": 403},
+    "408": {"fault": "status", "status": 408},
+    "500 of a proxy": {"fault": "status", "status": 500, "body": "<html><title>Bad gateway</title></html>"},
+}
+QUICK_LIVES = 5
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The `nth` request of its kind in one step."""
+
+    cloud: str
+    method: str
+    path: str
+    nth: int = 1
+
+
+CLUSTERS, CLUSTER = "/compute/clusters", "/compute/clusters/{cluster_id}"
+VOLUMES, VOLUME = "/compute/clusters/storage/volumes", "/compute/clusters/storage/volumes/{volume_id}"
+
+STEPS: dict[str, list[Ask]] = {
+    "create": [
+        *(Ask("together", "GET", CLUSTERS, nth) for nth in (1, 2, 3)),
+        Ask("together", "POST", CLUSTERS),
+        *(Ask("shadeform", "GET", "/clusters", nth) for nth in (1, 2, 3)),
+        Ask("shadeform", "POST", "/clusters/create"),
+    ],
+    "update": [
+        Ask("together", "GET", CLUSTER),
+        Ask("together", "PUT", VOLUMES),
+        Ask("together", "PUT", CLUSTER),
+        Ask("together", "GET", CLUSTERS),
+        Ask("shadeform", "POST", "/clusters/{id}/delete"),
+        *(Ask("shadeform", "GET", "/clusters", nth) for nth in (1, 2, 3)),
+        Ask("shadeform", "GET", "/clusters/{id}/info"),
+        Ask("shadeform", "POST", "/clusters/create"),
+    ],
+    "refresh": [Ask("together", "GET", CLUSTERS), Ask("shadeform", "GET", "/clusters")],
+    "destroy": [
+        Ask("together", "DELETE", CLUSTER),
+        *(Ask("together", "GET", CLUSTERS, nth) for nth in (1, 2)),
+        Ask("together", "GET", CLUSTER),
+        *(Ask("together", "GET", VOLUME, nth) for nth in (1, 2)),
+        Ask("together", "DELETE", VOLUME),
+        Ask("shadeform", "POST", "/clusters/{id}/delete"),
+        Ask("shadeform", "GET", "/clusters"),
+        Ask("shadeform", "GET", "/clusters/{id}/info"),
+    ],
+}
+"""Every kind of request that a life asks, by step (see `test_the_table_is_whole`)."""
+
+
+def _pairs(step: str) -> list[tuple[Ask, str]]:
+    pairs = list(itertools.product(STEPS[step], FAULTS))
+    random.Random(step).shuffle(pairs)
+    return pairs
+
+
+ALL_LIVES = max(len(_pairs(step)) for step in STEPS)
+
+
+class Life:
+    """One stack through all steps, each of which may meet a fault."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def step(self, step: str) -> Run:
+        """Run a step's command."""
+        stack = self.stack
+        if step == "refresh":
+            return stack.refresh()
+        if step == "destroy":
+            return stack.destroy()
+        values = {"gpus": 8, "tib": 1, "instances": 2} if step == "create" else {"gpus": 16, "tib": 2, "instances": 4}
+        stack.write(PROGRAM.format(**values))
+        return stack.up()
+
+    def check(self, step: str) -> None:
+        """After a step that succeeded, state and ledger agree."""
+        living = {it["id"] for it in self.stack.live_clusters()}
+        assert living == cluster_ids(self.stack).keys()
+        assert len(living) == (0 if step == "destroy" else 2)
+        if step == "refresh":
+            # What the cloud does not take down by itself, the provider has to.
+            for volume in self.stack.simulator.ledger()["volumes"]:
+                self.stack.simulator.intervene(volume["id"], "edit", is_lifecycle_independent=True)
+
+    def end(self) -> None:
+        """Nothing is left, and nothing ever lived twice at once."""
+        assert loaded(self.stack) == []
+        assert [it for it in self.stack.simulator.ledger()["volumes"] if it["deleted_at"] is None] == []
+        assert {life["max_live"] for life in self.stack.simulator.live_history()} == {1}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "life" in metafunc.fixturenames:
+        is_long = crash_seeds(metafunc.config) > QUICK_CRASH_SEEDS
+        metafunc.parametrize("life", range(ALL_LIVES if is_long else QUICK_LIVES))
+
+
+@pytest.mark.crash
+def test_one_fault_at_a_time(life: int, stack: Stack, record_property: Callable[[str, object], None]) -> None:
+    run = Life(stack)
+    for step in STEPS:
+        pairs = _pairs(step)
+        ask, fault = pairs[life % len(pairs)]
+        what = f"{fault} at {ask.cloud} {ask.method} {ask.path} no. {ask.nth} of {step}"
+        rule = stack.simulator.fault(
+            **FAULTS[fault], cloud=ask.cloud, method=ask.method, path=ask.path, nth=ask.nth, times=1
+        )
+        first = run.step(step)
+        hit = any(it["hits"] for it in stack.simulator.faults() if it["id"] == rule)
+        record_property("fault hit" if hit else "fault missed", f"{fault} at {ask.method}")
+        stack.simulator.clear_faults()
+        assert_told_plainly(first)
+        if first.exit_code != 0:
+            assert hit, f"failed without {what}:\n{first.output}"
+            second = run.step(step)
+            assert second.exit_code == 0, f"{what}: the next run failed as well:\n{first.output}\n{second.output}"
+        run.check(step)
+    run.end()
+
+
+def test_the_table_is_whole(stack: Stack) -> None:
+    """Without any fault, a life asks what the table says, and nothing else."""
+    run = Life(stack)
+    for step, asks in STEPS.items():
+        stack.simulator.clear_requests()
+        done = run.step(step)
+        assert done.exit_code == 0, done.output
+        asked = {
+            request.replace("/together/v1", "").replace("/shadeform/v1", "") for request in stack.simulator.requests()
+        }
+        assert asked == {f"{ask.method} {ask.path}" for ask in asks}, step
+        run.check(step)
+    run.end()
