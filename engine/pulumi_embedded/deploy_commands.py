@@ -118,7 +118,15 @@ def add_to(group: click.Group) -> None:
     @click.option(
         "--file", "path", type=click.Path(dir_okay=False, exists=True, path_type=Path), required=True, help="The list."
     )
-    @click.option("--protect/--no-protect", default=True, help="Protect what is imported.")
+    @click.option(
+        "--protect",
+        type=bool,
+        is_flag=False,
+        flag_value=True,
+        default=True,
+        help="Protect what is imported (=false: do not).",
+    )
+    @click.option("--generate-code", type=bool, is_flag=False, flag_value=True, hidden=True, help="No code is written.")
     def import_(**given: Any) -> None:
         """Take existing resources into the state, from a list of them."""
         try:
