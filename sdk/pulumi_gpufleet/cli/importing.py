@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -107,8 +109,9 @@ def _write(cloud: str, chosen: list[Running], folder: Path, force: bool) -> None
         return
     _replace(entries, import_text(complete), 0o600)
     click.echo(f"wrote {entries}: it holds credentials in the clear, readable by you alone; delete it after the import")
-    click.echo(f"next: pulumi import --file {entries} --protect=false --generate-code=false")
-    click.echo(f"then: `import {program.stem}` in __main__.py, and `pulumi preview` shows no change")
+    pulumi = "pulumi" if shutil.which("pulumi") else "pulumi-embedded"
+    click.echo(f"next: {pulumi} import --file {shlex.quote(str(entries))} --protect=false --generate-code=false")
+    click.echo(f"then: `import {program.stem}` in __main__.py, and `{pulumi} preview` shows no change")
 
 
 def _replace(path: Path, text: str, mode: int) -> None:
