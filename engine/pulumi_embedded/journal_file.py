@@ -64,7 +64,11 @@ class JournalFile:
         self._closing = False
         self._broken: StorageFull | None = None
         try:
-            self._write([_Waiting(_encode(header), _CHUNK_BYTES, None, None)])
+            first = _Waiting(_encode(header), _CHUNK_BYTES, None, None)
+            if refusal := self._reserve(first):
+                # A journal without its header could not be read back.
+                raise refusal
+            self._write([_Waiting(first.data, 0, None, None)])
             if self._broken:
                 raise self._broken
             self._promised = 0

@@ -561,6 +561,21 @@ def test_a_journal_that_never_began_is_nothing(
 # --- full disks, and how much is written ------------------------------------------------------------------------------
 
 
+def test_a_run_does_not_begin_without_room_for_its_first_steps(
+    backend: FileBackend, stack: StackReference, crypter: PassphraseCrypter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", refuse)
+        with pytest.raises(StorageFull, match=r"cannot write .*dev\.journal"):
+            backend.start_journal(stack, None, crypter)
+    # Nothing is left that could not be read back.
+    assert not backend.journal_path(stack).exists()
+    assert backend.recover(stack) is None
+
+
 def test_a_step_does_not_begin_when_its_intention_cannot_be_written(
     backend: FileBackend, stack: StackReference, crypter: PassphraseCrypter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
