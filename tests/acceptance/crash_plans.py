@@ -119,7 +119,7 @@ def plan_of(seed: int) -> Plan:
         phase=phase,
         fault=fault,
         moment=_request(dice, phase, fault) if fault in REQUEST_FAULTS else _moment(dice, phase, fault),
-        repeated=dice.choice((1, 1, 2, 3)) if fault in REQUEST_FAULTS else dice.choice((0, 1000, 5000, 40_000)),
+        repeated=dice.choice((1, 1, 2, 3)) if fault in REQUEST_FAULTS else dice.choice((4096, 10_000, 40_000)),
         is_patient=dice.random() < 0.3,
         goes_straight_to_destroy=phase == "destroy" and dice.random() < 0.5,
     )
