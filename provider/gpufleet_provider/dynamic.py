@@ -48,14 +48,14 @@ MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 
 
 def _served(method: MethodT) -> MethodT:
-    """Give a call that a stock handler makes (the first of a process is one) its request's URN and time limit."""
+    """Give a call that a stock handler makes (the first of a process is one) all that its request says."""
 
     @functools.wraps(method)
-    def wrapper(*arguments: Any) -> Any:
+    def wrapper(self: Any, *arguments: Any) -> Any:
         begun = None if CALL.get().urn else upgrade.stock_call()
         if begun is None:
-            return method(*arguments)
-        return serving.within_stock_handler(*begun, functools.partial(method, *arguments))
+            return method(self, *arguments)
+        return serving.within_stock_handler(*begun, functools.partial(method, self))
 
     return cast(MethodT, wrapper)
 

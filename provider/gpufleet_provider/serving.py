@@ -47,30 +47,36 @@ class _Unfinished(CloudError):
         self.outputs = outputs
 
 
+_REQUESTS = (
+    provider_pb2.CheckRequest,
+    provider_pb2.DiffRequest,
+    provider_pb2.CreateRequest,
+    provider_pb2.ReadRequest,
+    provider_pb2.UpdateRequest,
+    provider_pb2.DeleteRequest,
+)
+
 # --- The six calls --------------------------------------------------------------------------------------------------
 
 
 def check(servicer: Any, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
     """Serve Check."""
-    olds, news = _values(request.olds), _values(request.news)
 
-    def serve(provider: Any) -> provider_pb2.CheckResponse:
+    def serve(provider: Any, olds: Properties, news: Properties) -> provider_pb2.CheckResponse:
         result = provider.check(olds, news)
         return provider_pb2.CheckResponse(
             inputs=_struct({**result.inputs, PROVIDER: news[PROVIDER]}),
             failures=[provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in result.failures],
         )
 
-    bag = olds if isinstance(news.get(PROVIDER), Unknown) else news
-    return _served("Check", servicer, request, context, bag, serve, provider_pb2.CheckResponse)
+    return _served("Check", servicer, request, context, serve, provider_pb2.CheckResponse)
 
 
 def diff(servicer: Any, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:
     """Serve Diff, with what happens at each property path."""
-    olds, news = _values(request.olds), _values(request.news)
 
-    def serve(provider: Any) -> provider_pb2.DiffResponse:
-        result = provider.diff(request.id, olds, news)
+    def serve(provider: Any, id: str, olds: Properties, news: Properties) -> provider_pb2.DiffResponse:
+        result = provider.diff(id, olds, news)
         kinds = provider_pb2.PropertyDiff.Kind
         response = provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if result.changes else provider_pb2.DiffResponse.DIFF_NONE,
@@ -89,85 +95,96 @@ def diff(servicer: Any, request: provider_pb2.DiffRequest, context: Any) -> prov
             )
         return response
 
-    bag = olds if isinstance(news.get(PROVIDER), Unknown) else news
-    return _served("Diff", servicer, request, context, bag, serve, provider_pb2.DiffResponse)
+    return _served("Diff", servicer, request, context, serve, provider_pb2.DiffResponse)
 
 
 def create(servicer: Any, request: provider_pb2.CreateRequest, context: Any) -> provider_pb2.CreateResponse:
     """Serve Create; a resource that exists but is not ready is a partial failure that keeps its id."""
-    props = _values(request.properties)
 
-    def serve(provider: Any) -> provider_pb2.CreateResponse:
+    def serve(provider: Any, props: Properties) -> provider_pb2.CreateResponse:
         result = _finished(provider.create(props), request)
         return provider_pb2.CreateResponse(id=result.id, properties=_struct({**result.outs, PROVIDER: props[PROVIDER]}))
 
-    return _served("Create", servicer, request, context, props, serve, provider_pb2.CreateResponse)
+    return _served("Create", servicer, request, context, serve, provider_pb2.CreateResponse)
 
 
 def read(servicer: Any, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
     """Serve Read, from the old outputs, or from the inputs alone for a resource that is only referred to."""
-    props = _values(request.properties) or _values(request.inputs)
 
-    def serve(provider: Any) -> provider_pb2.ReadResponse:
-        result = provider.read(request.id, props)
+    def serve(provider: Any, id: str, props: Properties) -> provider_pb2.ReadResponse:
+        result = provider.read(id, props)
         pickled = {PROVIDER: props[PROVIDER]}
         response = provider_pb2.ReadResponse(id=result.id, properties=_struct({**result.outs, **pickled}))
         if result.inputs is not None:
             response.inputs.CopyFrom(_struct({**result.inputs, **pickled}))
         return response
 
-    return _served("Read", servicer, request, context, props, serve, provider_pb2.ReadResponse)
+    return _served("Read", servicer, request, context, serve, provider_pb2.ReadResponse)
 
 
 def update(servicer: Any, request: provider_pb2.UpdateRequest, context: Any) -> provider_pb2.UpdateResponse:
     """Serve Update; a resource that is not ready afterwards is a partial failure."""
-    olds, news = _values(request.olds), _values(request.news)
 
-    def serve(provider: Any) -> provider_pb2.UpdateResponse:
-        result = _finished(provider.update(request.id, olds, news), request)
+    def serve(provider: Any, id: str, olds: Properties, news: Properties) -> provider_pb2.UpdateResponse:
+        result = _finished(provider.update(id, olds, news), request)
         return provider_pb2.UpdateResponse(properties=_struct({**result.outs, PROVIDER: news[PROVIDER]}))
 
-    return _served("Update", servicer, request, context, news, serve, provider_pb2.UpdateResponse)
+    return _served("Update", servicer, request, context, serve, provider_pb2.UpdateResponse)
 
 
 def delete(servicer: Any, request: provider_pb2.DeleteRequest, context: Any) -> empty_pb2.Empty:
     """Serve Delete."""
-    props = _values(request.properties)
 
-    def serve(provider: Any) -> empty_pb2.Empty:
-        provider.delete(request.id, props)
+    def serve(provider: Any, id: str, props: Properties) -> empty_pb2.Empty:
+        provider.delete(id, props)
         return empty_pb2.Empty()
 
-    return _served("Delete", servicer, request, context, props, serve, empty_pb2.Empty)
+    return _served("Delete", servicer, request, context, serve, empty_pb2.Empty)
+
+
+def is_request(value: Any) -> bool:
+    """Whether a value is the request of one of the six calls."""
+    return isinstance(value, _REQUESTS)
+
+
+def _arguments(request: Any) -> tuple[Any, ...]:
+    """Return what a request says as the arguments of the provider's method; the last one carries the provider."""
+    if isinstance(request, provider_pb2.CheckRequest):
+        return _values(request.olds), _values(request.news)
+    if isinstance(request, (provider_pb2.DiffRequest, provider_pb2.UpdateRequest)):
+        return request.id, _values(request.olds), _values(request.news)
+    if isinstance(request, provider_pb2.CreateRequest):
+        return (_values(request.properties),)
+    if isinstance(request, provider_pb2.ReadRequest):
+        return request.id, _values(request.properties) or _values(request.inputs)
+    return request.id, _values(request.properties)
 
 
 # --- Calls and their failures ---------------------------------------------------------------------------------------
 
 
 def _served(
-    verb: str,
-    servicer: Any,
-    request: Any,
-    context: Any,
-    bag: Properties,
-    serve: Callable[[Any], ReplyT],
-    nothing: Callable[[], ReplyT],
+    verb: str, servicer: Any, request: Any, context: Any, serve: Callable[..., ReplyT], nothing: Callable[[], ReplyT]
 ) -> ReplyT:
-    """Serve one call with the provider that a bag carries, if it is one of ours, and tell whatever goes wrong."""
+    """Serve one call with the provider that a request carries, if it is one of ours, and tell whatever goes wrong."""
     from gpufleet_provider.dynamic import DynamicProvider
 
     main: Any = sys.modules["__main__"]
     with _call_of(request):
         try:
+            arguments = _arguments(request)
+            bag: Properties = arguments[-1]
             if PROVIDER not in bag:
                 raise CloudError(
                     f"{request.urn}: a dynamic resource cannot be read by its id alone, since its provider travels "
                     "with its properties; import it with ResourceOptions(import_=...) or with `gpufleet import`"
                 )
+            if isinstance(bag[PROVIDER], Unknown):
+                bag = arguments[-2]
             if _may_be_ours(bag[PROVIDER]):
                 provider = main.get_provider(bag, servicer._config)
                 if isinstance(provider, DynamicProvider):
-                    return serve(provider)
+                    return serve(provider, *arguments)
         except Exception as error:
             _tell(context, error)
             return nothing()
@@ -180,14 +197,19 @@ def _may_be_ours(pickled: str) -> bool:
     return b"gpufleet_provider.dynamic" in base64.b64decode(pickled)
 
 
-def within_stock_handler(request: Any, context: Any, call: Callable[[], ReplyT]) -> ReplyT:
-    """Make a provider's call that a stock handler has begun, so that it, too, ends in one line or keeps its id.
+def within_stock_handler(request: Any, context: Any, method: Callable[..., ReplyT]) -> ReplyT:
+    """Make a provider's call that a stock handler has begun, with all that the request says.
 
-    Such is the first call of a process: loading the provider is what upgrades the server.
+    The first call of a process is one: loading the provider is what upgrades the server. It, too, ends in one line or
+    keeps its id. On a server that is not upgraded all calls are, and errors are its own affair.
     """
     with _call_of(request):
+        # Not what the handler passes on: older SDKs leave out what begins with two underscores.
+        arguments = _arguments(request)
+        if not stock_handlers:
+            return method(*arguments)
         try:
-            return _finished(call(), request)
+            return _finished(method(*arguments), request)
         except Exception as error:
             message = _tell(context, error)
     # A stock handler of the newer shape catches what ends it, and would abort with a traceback instead.
@@ -257,7 +279,19 @@ def _status_type() -> Any:
 
 
 def _values(struct: struct_pb2.Struct) -> Properties:
-    return dict(rpc.deserialize_properties(struct, True))
+    # The SDK's own function leaves out hidden properties in some versions, and nested ones in more.
+    return {key: _plain(value) for key, value in struct.fields.items() if not value.HasField("null_value")}
+
+
+def _plain(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _values(value.struct_value)
+    if kind == "list_value":
+        return [_plain(entry) for entry in value.list_value.values]
+    if kind == "string_value":
+        return Unknown() if value.string_value == rpc.UNKNOWN else value.string_value
+    return value.number_value if kind == "number_value" else value.bool_value if kind == "bool_value" else None
 
 
 def _struct(values: Properties) -> struct_pb2.Struct:
