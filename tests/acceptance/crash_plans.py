@@ -83,7 +83,9 @@ class Plan:
     fault: str
     moment: Moment
     repeated: int
-    """How often a request fault strikes, or how many bytes a full disk or a file size limit leaves."""
+    """How often a request fault strikes."""
+    left_bytes: int
+    """What a full disk has left, or how long a file may become."""
     is_patient: bool
     """Whether the user waits until every process of the crashed run is gone before the next command."""
     goes_straight_to_destroy: bool
@@ -119,7 +121,8 @@ def plan_of(seed: int) -> Plan:
         phase=phase,
         fault=fault,
         moment=_request(dice, phase, fault) if fault in REQUEST_FAULTS else _moment(dice, phase, fault),
-        repeated=dice.choice((1, 1, 2, 3)) if fault in REQUEST_FAULTS else dice.choice((4096, 10_000, 40_000)),
+        repeated=dice.choice((1, 1, 2, 3)),
+        left_bytes=dice.choice((4096, 10_000, 20_000) if fault == "file size limit" else (0, 4096, 12_000)),
         is_patient=dice.random() < 0.3,
         goes_straight_to_destroy=phase == "destroy" and dice.random() < 0.5,
     )

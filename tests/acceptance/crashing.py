@@ -99,10 +99,10 @@ def _hit(running: Running, plan: Plan) -> bool:
             return running.interrupt()
         return hit
     if fault == "full disk":
-        _fill(stack, leaving=plan.repeated)
+        _fill(stack, leaving=plan.left_bytes)
     else:
         with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (plan.repeated, resource.RLIM_INFINITY))
+            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (plan.left_bytes, resource.RLIM_INFINITY))
     return True
 
 
