@@ -25,7 +25,7 @@ from gpufleet_provider.adopting import (
     shown_inputs,
 )
 from gpufleet_provider.calls import CALL
-from gpufleet_provider.checking import ENDED, IMPORT_ID, term_of_the_gone
+from gpufleet_provider.checking import ENDED, IMPORT_ID, ended_words, term_of_the_gone
 from gpufleet_provider.comparing import changes, corrected
 from gpufleet_provider.errors import Ambiguous, CloudError, Conflict, Invalid, NotFound
 from gpufleet_provider.faults import one_line
@@ -113,6 +113,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
         became = term_of_the_gone(lifecycle, inputs, outputs) if inputs is not None else None
         if inputs is None or became is None:
             return None
+        CALL.get().warn(f"{lifecycle.token} {id}: {ended_words(lifecycle, became)}")
         ended = {**inputs, ENDED: became}
         return {**_without_wait(outputs), "status": "Ended", INPUTS: ended}, ended
     if inputs is None:
