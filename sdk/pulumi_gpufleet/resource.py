@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import pulumi
-from gpufleet_provider.checking import IMPORT_ID, OFFERED_NAME
+from gpufleet_provider.checking import CREATE_FIRST, IMPORT_ID, OFFERED_NAME
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.operations import INPUTS, WAIT
 from pulumi.dynamic import Resource
@@ -86,9 +86,14 @@ class CloudResource(Resource):
                 bag[OFFERED_NAME] = self._offered_name(resource_name, opts.parent)
             if opts.import_ is not None:
                 bag[IMPORT_ID] = opts.import_
+            if opts.delete_before_replace is False:
+                bag[CREATE_FIRST] = True
         opts = pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs, INPUTS])
         )
+        if opts.delete_before_replace is None:
+            # The provider asks for it as well, but of some replacements (--replace, a taint) it is not asked.
+            opts.delete_before_replace = True
         # The engine would import by an id alone, which the plugin server of dynamic providers cannot serve.
         opts.import_ = None
         super().__init__(DynamicProvider(self._token), resource_name, bag, opts)

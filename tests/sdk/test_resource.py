@@ -45,6 +45,15 @@ def test_the_type_token_is_the_frozen_one() -> None:
     assert request.message.type == "pulumi-python:dynamic/shadeform:Cluster"
 
 
+def test_a_replacement_deletes_first_whoever_decides_it_unless_the_program_says_otherwise() -> None:
+    # Of --replace and of a taint the engine does not ask the provider: it would create first, and the create would
+    # find the very cluster that is about to be deleted under its name.
+    assert declared().message.deleteBeforeReplace and declared().message.deleteBeforeReplaceDefined
+    first = declared(opts=pulumi.ResourceOptions(delete_before_replace=False))
+    assert first.message.deleteBeforeReplaceDefined and not first.message.deleteBeforeReplace
+    assert ("__create_first" in declared().inputs, first.inputs["__create_first"]) == (False, True)
+
+
 def test_a_subclass_of_a_user_stays_the_same_kind_of_resource() -> None:
     class Training(together.Cluster):
         """A cluster with a house default."""
