@@ -24,9 +24,10 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from gpufleet_provider import CLOUDS, accounts, operations, serving, upgrade
+from gpufleet_provider import CLOUDS, accounts, catalogue, operations, serving, upgrade
 from gpufleet_provider.calls import CALL
 from gpufleet_provider.checking import check, normalised
+from gpufleet_provider.http import CloudClient
 from gpufleet_provider.lifecycle import Cloud, Lifecycle, Properties
 from gpufleet_provider.operations import Account, Refusal
 from gpufleet_provider.planning import Plan, plan
@@ -81,7 +82,12 @@ class DynamicProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
         operations.known_ids(self.resource).checked.add(CALL.get().urn)
-        checked = check(lifecycle_of(self.resource), _visible(_olds), _visible(news), _is_unknown)
+        lifecycle, olds = lifecycle_of(self.resource), _visible(_olds)
+        checked = check(lifecycle, olds, _visible(news), _is_unknown)
+        if not checked.failures:
+            inputs = {name: value for name, value in checked.inputs.items() if not _is_unknown(value)}
+            complaints = catalogue.complaints(lifecycle, functools.partial(client_of, self.resource), olds, inputs)
+            (checked.failures if olds else checked.warnings).extend(complaints)
         for warning in checked.warnings:
             CALL.get().warn(f"{self.resource}: {warning.path}: {warning.reason}")
         return CheckResult(checked.inputs, [CheckFailure(f.path, f.reason) for f in checked.failures])
@@ -180,9 +186,14 @@ def lifecycle_of(token: str) -> Lifecycle[Any]:
     return found
 
 
+def client_of(token: str) -> CloudClient:
+    """Return the client of the account that a token's cloud is reached through; raises MissingKey without a key."""
+    return accounts.client_for(cloud_of(token.partition(":")[0]), settings.get)
+
+
 def account_of(token: str) -> Account:
     """Return the account that a token's cloud is reached through; raises MissingKey without a key."""
     lifecycle = lifecycle_of(token)
-    client = accounts.client_for(cloud_of(token.partition(":")[0]), settings.get)
+    client = client_of(token)
     watcher = watcher_for(lifecycle, client, settings.poll_seconds())
     return Account(lifecycle, client, watcher, operations.known_ids(token))

@@ -86,9 +86,7 @@ INVALID_PROGRAMS = [
     _together("type-misspelt", "cluster_type", "must be 'KUBERNETES' or 'SLURM', got 'K8S'", cluster_type="K8S"),
     _together("traefik-text", "install_traefik", "expected true or false, got 'yes'", install_traefik="yes"),
     _together("preemptible-four", "num_preemptible_gpus", "must be a multiple of 8, got 4", num_preemptible_gpus=4),
-    _together(
-        "preemptible-negative", "num_preemptible_gpus", "at least 0, got -8", num_preemptible_gpus=-8
-    ),
+    _together("preemptible-negative", "num_preemptible_gpus", "at least 0, got -8", num_preemptible_gpus=-8),
     _together("volume-id-number", "volume_id", "expected a string, got 7", volume_id=7),
     _together("project-empty", "project_id", "must not be empty", project_id=""),
     _together("forfeit-text", "confirm_forfeit", "expected true or false, got 'yes'", confirm_forfeit="yes"),
@@ -108,9 +106,13 @@ INVALID_PROGRAMS = [
         num_capacity_pool_gpus=16,
         capacity_pool_id="pool",
     ),
-    _together("pool-twelve", "num_capacity_pool_gpus", "multiple of 8", num_capacity_pool_gpus=12, capacity_pool_id="p"),
+    _together(
+        "pool-twelve", "num_capacity_pool_gpus", "multiple of 8", num_capacity_pool_gpus=12, capacity_pool_id="p"
+    ),
     _together("reserved-on-demand", "num_reserved_gpus", "for the billing type RESERVED only", num_reserved_gpus=8),
-    _together("reserved-too-large", "num_reserved_gpus", "must not exceed num_gpus", base=RESERVED, num_reserved_gpus=16),
+    _together(
+        "reserved-too-large", "num_reserved_gpus", "must not exceed num_gpus", base=RESERVED, num_reserved_gpus=16
+    ),
     _together(
         "reserved-and-pool",
         "num_capacity_pool_gpus",
@@ -123,19 +125,26 @@ INVALID_PROGRAMS = [
     _together("scale-unbounded", "auto_scale_max_gpus", "is required with auto_scale", auto_scale=True),
     _together("scale-off", "auto_scale_max_gpus", "has no effect without auto_scale", auto_scale_max_gpus=16),
     _together(
-        "scale-below", "auto_scale_max_gpus", "at least num_gpus (16), got 8", num_gpus=16, auto_scale=True, auto_scale_max_gpus=8
+        "scale-below",
+        "auto_scale_max_gpus",
+        "at least num_gpus (16), got 8",
+        num_gpus=16,
+        auto_scale=True,
+        auto_scale_max_gpus=8,
     ),
-    _together("scale-twelve", "auto_scale_max_gpus", "must be a multiple of 8", auto_scale=True, auto_scale_max_gpus=12),
+    _together(
+        "scale-twelve", "auto_scale_max_gpus", "must be a multiple of 8", auto_scale=True, auto_scale_max_gpus=12
+    ),
     # Kubernetes and Slurm.
     _together("slurm-no-memory", "slurm_shm_size_gib", "is required for SLURM", base=SLURM, slurm_shm_size_gib=ABSENT),
     _together("slurm-memory-zero", "slurm_shm_size_gib", "at least 1", base=SLURM, slurm_shm_size_gib=0),
     _together("memory-on-kubernetes", "slurm_shm_size_gib", "is for SLURM clusters only", slurm_shm_size_gib=64),
     _together("image-on-kubernetes", "slurm_image", "is for SLURM clusters only", slurm_image="slurm:1"),
-    _together("traefik-on-slurm", "install_traefik", "is for KUBERNETES clusters only", base=SLURM, install_traefik=True),
-    _together("preemptible-on-slurm", "num_preemptible_gpus", "is for KUBERNETES", base=SLURM, num_preemptible_gpus=8),
     _together(
-        "scale-on-slurm", "auto_scale", "is for KUBERNETES", base=SLURM, auto_scale=True, auto_scale_max_gpus=16
+        "traefik-on-slurm", "install_traefik", "is for KUBERNETES clusters only", base=SLURM, install_traefik=True
     ),
+    _together("preemptible-on-slurm", "num_preemptible_gpus", "is for KUBERNETES", base=SLURM, num_preemptible_gpus=8),
+    _together("scale-on-slurm", "auto_scale", "is for KUBERNETES", base=SLURM, auto_scale=True, auto_scale_max_gpus=16),
     _together(
         "scripts-on-kubernetes",
         "cluster_config.slurm_startup_scripts",
@@ -160,8 +169,12 @@ INVALID_PROGRAMS = [
     _together("days-on-demand", "duration_days", "for the billing type RESERVED only", duration_days=7),
     _together("days-zero", "duration_days", "at least 1, got 0", base=RESERVED, duration_days=0),
     _together("days-many", "duration_days", "at most 90, got 365", base=RESERVED, duration_days=365),
-    _together("term-unstated", "duration_days", "say how long the prepaid term is", base=RESERVED, duration_days=ABSENT),
-    _together("end-on-demand", "reservation_end_time", "prepaid clusters only", reservation_end_time="2027-01-01T00:00:00Z"),
+    _together(
+        "term-unstated", "duration_days", "say how long the prepaid term is", base=RESERVED, duration_days=ABSENT
+    ),
+    _together(
+        "end-on-demand", "reservation_end_time", "prepaid clusters only", reservation_end_time="2027-01-01T00:00:00Z"
+    ),
     _together(
         "scheduled-without-start",
         "reservation_start_time",
@@ -192,24 +205,48 @@ INVALID_PROGRAMS = [
         reservation_end_time="2027-01-01T00:00:00",
     ),
     _together(
-        "time-in-words", "reservation_end_time", "expected an RFC 3339 time", base=RESERVED, reservation_end_time="tomorrow"
+        "time-in-words",
+        "reservation_end_time",
+        "expected an RFC 3339 time",
+        base=RESERVED,
+        reservation_end_time="tomorrow",
     ),
     # Volumes.
     _together("volume-negative", "shared_volume.size_tib", "at least 1", shared_volume={**VOLUME, "size_tib": -1}),
-    _together("volume-fraction", "shared_volume.size_tib", "expected a whole number", shared_volume={**VOLUME, "size_tib": 1.5}),
-    _together("volume-nameless", "shared_volume.volume_name", "is required", shared_volume=_without(VOLUME, "volume_name")),
+    _together(
+        "volume-fraction",
+        "shared_volume.size_tib",
+        "expected a whole number",
+        shared_volume={**VOLUME, "size_tib": 1.5},
+    ),
+    _together(
+        "volume-nameless", "shared_volume.volume_name", "is required", shared_volume=_without(VOLUME, "volume_name")
+    ),
     _together("volume-sizeless", "shared_volume.size_tib", "is required", shared_volume=_without(VOLUME, "size_tib")),
-    _together("volume-far", "shared_volume.region", "cluster's own region", shared_volume={**VOLUME, "region": "us-west-2"}),
-    _together("volume-misspelt", "shared_volume.size_tb", "did you mean 'size_tib'?", shared_volume={**VOLUME, "size_tb": 1}),
+    _together(
+        "volume-far", "shared_volume.region", "cluster's own region", shared_volume={**VOLUME, "region": "us-west-2"}
+    ),
+    _together(
+        "volume-misspelt", "shared_volume.size_tb", "did you mean 'size_tib'?", shared_volume={**VOLUME, "size_tb": 1}
+    ),
     _together("volume-text", "shared_volume", "expected an object, got 'data'", shared_volume="data"),
     _together("volume-twice", "volume_id", "excludes shared_volume", shared_volume=VOLUME, volume_id="v-1"),
     # Cluster configuration, OIDC, add-ons, acceptance tests.
     _together("config-without-balancer", "cluster_config.load_balancer", "is required", cluster_config={}),
-    _together("balancer-misspelt", "cluster_config.load_balancer", "must be 'NONE', 'TRAEFIK'", cluster_config={"load_balancer": "HAPROXY"}),
-    _together("config-misspelt", "cluster_config.jumphost", "did you mean 'jumphost_enabled'?", **_config(jumphost=True)),
+    _together(
+        "balancer-misspelt",
+        "cluster_config.load_balancer",
+        "must be 'NONE', 'TRAEFIK'",
+        cluster_config={"load_balancer": "HAPROXY"},
+    ),
+    _together(
+        "config-misspelt", "cluster_config.jumphost", "did you mean 'jumphost_enabled'?", **_config(jumphost=True)
+    ),
     _together("ingress-flat", "cluster_config.ingress", "expected an object", **_config(ingress=True)),
     _together("oidc-without-client", "oidc_config.client_id", "is required", oidc_config=_without(OIDC, "client_id")),
-    _together("oidc-without-groups", "oidc_config.group_claim", "is required", oidc_config=_without(OIDC, "group_claim")),
+    _together(
+        "oidc-without-groups", "oidc_config.group_claim", "is required", oidc_config=_without(OIDC, "group_claim")
+    ),
     _together("oidc-misspelt", "oidc_config.issuer", "did you mean 'issuer_url'?", oidc_config={**OIDC, "issuer": "x"}),
     _together("add-ons-object", "add_ons", "expected a list, got an object", add_ons=ADD_ON),
     _together("add-on-nameless", "add_ons[0].name", "is required", add_ons=[_without(ADD_ON, "name")]),

@@ -54,10 +54,9 @@ def test_there_are_at_least_sixty() -> None:
     assert len({program.name for program in INVALID_PROGRAMS}) == len(INVALID_PROGRAMS) >= 60
 
 
+@pytest.mark.parametrize("stack", ["embedded"], indirect=True)
 @pytest.mark.parametrize("program", INVALID_PROGRAMS, ids=lambda program: program.name)
 def test_refused_at_preview(program: InvalidProgram, stack: Stack) -> None:
-    if stack.engine == "pulumi":
-        pytest.skip("one by one with the embedded engine only; all at once with both")
     output = _preview(stack, [program])
     assert any(program.path in line and program.reason in line for line in output.splitlines()), output
     assert stack.simulator.requests() == {}

@@ -159,3 +159,24 @@ def test_a_kubeconfig_is_secret_and_decoded(stack: Stack) -> None:
     assert "apiVersion" not in plain and base64.b64encode(b"apiVersion").decode()[:12] not in plain
     (cluster,) = [it for it in stack.deployment(show_secrets=True)["resources"] if "together:Cluster" in it["type"]]
     assert json.loads(cluster["outputs"]["kube_config"]["plaintext"]).startswith("apiVersion: v1")
+
+
+def test_nothing_is_deleted_for_what_the_region_does_not_have(stack: Stack) -> None:
+    """A replacement deletes first: what the live catalogue rules out is refused while the old cluster still runs."""
+    stack.write(program())
+    assert stack.up().exit_code == 0
+    (before,) = stack.live_clusters()
+    stack.write(program(region="us-east-2"))
+    for run in (stack.preview(), stack.up()):
+        assert run.exit_code != 0 and run.is_clean
+        assert any("gpu_type" in line and "us-east-2 has no H100_SXM" in line for line in run.output.splitlines()), (
+            run.output
+        )
+    assert [cluster["id"] for cluster in stack.live_clusters()] == [before["id"]]
+
+
+def test_a_new_cluster_that_the_catalogue_rules_out_is_warned_of(stack: Stack) -> None:
+    stack.write(program(region="us-east-2"))
+    preview = stack.preview()
+    assert preview.exit_code == 0
+    assert any("us-east-2 has no H100_SXM" in line for line in preview.output.splitlines()), preview.output
