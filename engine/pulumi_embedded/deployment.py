@@ -90,7 +90,7 @@ class DeploymentRun:
         self._states = list(base.resources) if base else []
         builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
         self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
-        self._registry = ProviderRegistry(self._host)
+        self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
         self._services = Services(self, events, target.root_directory)
         self._generator = self._new_generator()
@@ -266,12 +266,7 @@ class DeploymentRun:
         known = {state.urn for state in self._states} | self._generator.urns
         missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
         await self._delete(
-            [
-                state
-                for state in self._states
-                if id(state) not in self._generator.condemned
-                and (state.delete or not self._generator.is_operated_on(state.urn))
-            ]
+            [state for state in self._states if state.delete or not self._generator.is_operated_on(state.urn)]
         )
         for urn in missing:
             self._failed = True
@@ -358,8 +353,7 @@ class DeploymentRun:
             instance = self._host.builtin
         else:
             reference = provider or await self.default_provider(package, version, download_url, token)
-            urn, _ = urns.split_reference(reference)
-            instance = await self._registry.ensure(reference, self._generator.olds.get(urn))
+            instance = await self._registry.ensure(reference)
         try:
             return await instance.invoke(token, args, self.preview)
         except ProviderError as error:
@@ -369,7 +363,10 @@ class DeploymentRun:
         """The reference of the package's default provider, which is made if need be."""
         disabled = self._target.disabled_default_providers
         if package != "pulumi" and ("*" in disabled or package in disabled):
-            raise ProviderError(f"Default provider for '{package}' disabled. '{user}' must use an explicit provider.")
+            with self._ending_on_failure():
+                raise ProviderError(
+                    f"Default provider for '{package}' disabled. '{user}' must use an explicit provider."
+                )
         key = (package, version, download_url)
         if key not in self._default_providers:
             self._default_providers[key] = asyncio.ensure_future(self._make_default_provider(*key))
@@ -513,9 +510,7 @@ class DeploymentRun:
         """The provider of this resource, started from its old state if need be."""
         if urns.is_provider_type(state.type):
             return self._registry
-        urn, _ = urns.split_reference(state.provider)
-        old = self._generator.olds.get(urn) or next((s for s in self._states if s.urn == urn), None)
-        return await self._registry.ensure(state.provider, old)
+        return await self._registry.ensure(state.provider)
 
     async def provider_is_same(self, state: ResourceState, inputs: Properties) -> None:
         """Start an unchanged provider resource with these inputs."""

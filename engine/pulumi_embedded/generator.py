@@ -467,8 +467,7 @@ class StepGenerator:
             return None
         if urns.is_provider_type(state.type):
             return self.registry
-        urn, _ = urns.split_reference(state.provider)
-        return await self.registry.ensure(state.provider, self.olds.get(urn))
+        return await self.registry.ensure(state.provider)
 
     def _refuse(self, message: str, urn: str) -> None:
         self.events.error(message, urn)

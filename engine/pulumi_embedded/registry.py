@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import urn as urns
@@ -28,8 +28,11 @@ _VERSION: Final = "version"
 class ProviderRegistry:
     """Every provider of one deployment, by reference."""
 
-    def __init__(self, host: PluginHost) -> None:
+    def __init__(self, host: PluginHost, states: Iterable[ResourceState]) -> None:
         self.host = host
+        self._old = {
+            urns.reference(state.urn, state.id): state for state in states if urns.is_provider_type(state.type)
+        }
         self._configured: dict[str, Provider] = {}
         self._checked: dict[str, Provider] = {}
         self._aliases: dict[str, str] = {}
@@ -47,11 +50,12 @@ class ProviderRegistry:
         """Let references to the old URN find the provider under its new one."""
         self._aliases[old_urn] = new_urn
 
-    async def ensure(self, reference: str, old: ResourceState | None) -> Provider:
+    async def ensure(self, reference: str) -> Provider:
         """The provider of this reference, started from its old state if need be. Raises `ProviderError`."""
         if provider := self.find(reference):
             return provider
-        if old is None or urns.reference(old.urn, old.id) != reference:
+        old = self._old.get(reference)
+        if old is None:
             raise ProviderError(f"the provider {reference} is neither in the program nor in the state")
         return await self.same(old, old.inputs)
 

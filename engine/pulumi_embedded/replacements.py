@@ -80,5 +80,4 @@ class Companions:
         if urns.is_provider_type(state.type):
             await self.registry.same(state, state.inputs)
             return self.registry
-        urn, _ = urns.split_reference(state.provider)
-        return await self.registry.ensure(state.provider, self.olds.get(urn))
+        return await self.registry.ensure(state.provider)

@@ -1,0 +1,158 @@
+"""However a program ends, its user reads their own line of code, and nothing is deleted that was not meant to be."""
+
+import pytest
+
+from .conftest import PRELUDE_LINES
+
+FIRST = PRELUDE_LINES + 1
+"""The line of the program's first statement in the file."""
+
+
+def _fails(project, text, *, command="up"):
+    project.program('Thing("a")')
+    project.up()
+    project.program('Thing("a")\n' + text)
+    failed = getattr(project, command)(check=False)
+    assert failed.code == 1
+    assert "pulumi_embedded" not in failed.text and "site-packages" not in failed.text
+    assert ("Delete", "a") not in project.calls()
+    assert "a" in project.resources()
+    return "\n".join(failed.errors)
+
+
+def test_a_program_that_raises(project):
+    error = _fails(project, 'def boom():\n    raise ValueError("my mistake")\nboom()')
+    assert f'__main__.py", line {FIRST + 3}, in <module>\n    boom()' in error
+    assert f'__main__.py", line {FIRST + 2}, in boom\n    raise ValueError("my mistake")' in error
+    assert error.endswith("ValueError: my mistake")
+
+
+def test_a_program_that_raises_in_a_preview(project):
+    assert "ZeroDivisionError" in _fails(project, "1 / 0", command="preview")
+
+
+def test_a_program_that_raises_in_an_apply(project):
+    error = _fails(project, 'b = Thing("b")\nb.status.apply(lambda s: s.nothing)')
+    assert f'__main__.py", line {FIRST + 2}, in <lambda>' in error
+    assert error.endswith("AttributeError: 'str' object has no attribute 'nothing'")
+
+
+def test_a_program_that_raises_a_run_error(project):
+    assert _fails(project, 'raise pulumi.RunError("the reason")') == "the reason"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_program_that_exits_early(project, code):
+    error = _fails(project, f"sys.exit({code})")
+    assert f"the program ended early, by sys.exit({code}) in " in error
+    assert f"__main__.py, line {FIRST + 1}" in error
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_process_that_ends_early(project, code):
+    error = _fails(project, f"os._exit({code})")
+    assert "ended before the program did" in error if code == 0 else "exit code: 3" in error
+
+
+def test_a_program_that_is_killed(project):
+    assert "the program was ended by SIGKILL" in _fails(project, "os.kill(os.getpid(), 9)")
+
+
+def test_a_syntax_error(project):
+    error = _fails(project, "x = = 3")
+    assert f'__main__.py", line {FIRST + 1}\n    x = = 3' in error
+    assert error.endswith("SyntaxError: invalid syntax")
+
+
+def test_a_missing_module(project):
+    error = _fails(project, "import there_is_no_such_module")
+    assert f"line {FIRST + 1}" in error
+    assert error.endswith("ModuleNotFoundError: No module named 'there_is_no_such_module'")
+
+
+@pytest.mark.parametrize(
+    "awaitable", ["asyncio.get_event_loop().create_future()", "asyncio.wait_for(asyncio.Event().wait(), None)"]
+)
+def test_a_program_that_waits_for_an_output_that_never_comes(project, awaitable):
+    error = _fails(project, f'pulumi.export("x", Output.from_input({awaitable}))')
+    assert "the program waits for an output that nothing will ever resolve" in error
+    assert f"__main__.py, line {FIRST + 1}" in error
+
+
+def test_a_program_that_only_takes_its_time_is_left_alone(project):
+    project.program("""
+    async def later():
+        await asyncio.sleep(8)
+        return "here"
+
+    pulumi.export("x", Output.from_input(later()))
+    """)
+    project.up()
+    assert project.outputs() == {"x": "here"}
+
+
+def test_a_program_that_prints_megabytes(project):
+    project.program("""
+    Thing("a")
+    for i in range(50_000):
+        print("line", i, "x" * 60)
+    sys.stdout.write("y" * 3_000_000)
+    sys.stderr.write("the end\\n")
+    """)
+    done = project.run("up", "--yes", "--skip-preview", check=True)
+    assert "line 49999 " in done.out
+    assert "earlier lines are not repeated" in done.out
+    assert "a" in project.resources()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("pulumi.runtime.register_resource_transform(lambda args: None)", "resource transforms are"),
+        ("pulumi.runtime.register_invoke_transform(lambda args: None)", "invoke transforms are"),
+        ('Thing("b", opts=ResourceOptions(transforms=[lambda args: None]))', "resource transforms, which 'b' has, are"),
+        (
+            'h = pulumi.ResourceHook("h", lambda args: None)\n'
+            'Thing("b", opts=ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[h])))',
+            "resource hooks are",
+        ),
+        ('pulumi.ComponentResource("lab:index:Remote", "r", {}, None, True)', "the remote component lab:index:Remote"),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(project, text, named):
+    error = _fails(project, text)
+    assert f"{named}" in error and "not supported by pulumi-embedded" in error
+    assert "create b" not in error
+
+
+def test_a_package_without_a_plugin_is_refused_by_name(project):
+    project.program('pulumi.CustomResource("nobody:index:Thing", "x", {}, ResourceOptions(version="1.2.3"))')
+    failed = project.up(check=False)
+    assert failed.code == 1
+    assert failed.errors[0].startswith("the package nobody 1.2.3 needs the plugin pulumi-resource-nobody")
+    assert "pulumi plugin install resource nobody 1.2.3" in failed.errors[0]
+
+
+def test_policy_packs_are_refused_by_name(project):
+    project.program("")
+    refused = project.run("preview", "--policy-pack", "somewhere")
+    assert refused.code == 255 and "policy packs are not supported" in refused.err
+
+
+def test_a_python_without_the_sdk_is_named(project):
+    (project.folder / "venv" / "bin").mkdir(parents=True)
+    python = project.folder / "venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nexec python3 -S -E "$@"\n')
+    python.chmod(0o755)
+    (project.folder / "Pulumi.yaml").write_text(
+        "name: test\nruntime:\n  name: python\n  options:\n    virtualenv: venv\n"
+    )
+    project.program("")
+    failed = project.run("up", "--yes", "--skip-preview")
+    assert failed.code == 1
+    assert "pip install pulumi" in failed.out
+    (project.folder / "Pulumi.yaml").write_text(
+        "name: test\nruntime:\n  name: python\n  options:\n    virtualenv: gone\n"
+    )
+    refused = project.run("preview")
+    assert refused.code == 255 and "there is no Python in" in refused.err
