@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import json
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from .backend import Update
 from .deployment import DeploymentRun, Kind, Outcome, Target
@@ -20,7 +22,7 @@ from .stack_reference import ORGANIZATION
 from .values import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
 
     from .checkpoint import Snapshot
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 TERMINATED: Final = 130
 """The exit code after a second interrupt."""
+
+_CREDENTIAL: Final = re.compile(r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$")
+"""Names of config that goes encrypted into the state even where the user has put it into the config in the clear."""
 
 
 @dataclass(slots=True)
@@ -103,8 +108,10 @@ class Operation:
         environment = os.environ | {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
         for key, value in project.runtime_options.items():
             environment[f"PULUMI_RUNTIME_{key.upper()}"] = str(value)
+        hides = stack.can_encrypt
         values: dict[str, str | Secret] = {
-            key: Secret(value) if key in config.secret_keys else value for key, value in config.values.items()
+            key: Secret(value) if key in config.secret_keys or (hides and _CREDENTIAL.search(key)) else value
+            for key, value in config.values.items()
         }
         return Target(
             stack=stack.name,
@@ -117,7 +124,20 @@ class Operation:
             python=find_python(project.folder, project.runtime_options),
             environment=environment,
             stack_outputs=stack.workspace.outputs_of,
+            disabled_default_providers=_disabled_default_providers(config.values),
         )
+
+
+def _disabled_default_providers(config: Mapping[str, str]) -> frozenset[str]:
+    """The packages in `pulumi:disable-default-providers`, a list; `*` stands for all."""
+    text = config.get("pulumi:disable-default-providers", "")
+    try:
+        packages: object = json.loads(text) if text else []
+    except ValueError:
+        packages = None
+    if not isinstance(packages, list):
+        raise ProjectError("the config pulumi:disable-default-providers is not a list of packages")
+    return frozenset(str(package).strip() for package in cast("list[object]", packages))
 
 
 async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, lock: Path | None) -> Outcome:

@@ -106,11 +106,13 @@ class Stack:
 
     def crypter_if_any(self) -> Crypter | None:
         """The crypter, or None where there is neither a passphrase nor anything encrypted yet."""
-        if self.config.encryption_salt or self._state_salt:
-            return self.crypter
-        if "PULUMI_CONFIG_PASSPHRASE" in os.environ or "PULUMI_CONFIG_PASSPHRASE_FILE" in os.environ:
-            return self.crypter
-        return None
+        return self.crypter if self.can_encrypt else None
+
+    @property
+    def can_encrypt(self) -> bool:
+        """Whether there is a passphrase, or anything encrypted already."""
+        given = "PULUMI_CONFIG_PASSPHRASE" in os.environ or "PULUMI_CONFIG_PASSPHRASE_FILE" in os.environ
+        return bool(self.config.encryption_salt or self._state_salt) or given
 
     def decrypt(self, ciphertext: str) -> str:
         """The plaintext of a config secret. Raises SecretsError."""
