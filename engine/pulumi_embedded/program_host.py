@@ -47,7 +47,7 @@ def main() -> int:
     # The SDK makes a thousand objects per resource, which live as long as the program: without this the collector goes
     # over all of them again and again, which is most of the time that a program of a thousand resources takes.
     gc.freeze()
-    gc.set_threshold(50_000, 10, 20)
+    gc.set_threshold(500_000, 10, 10)
     program: str = settings["program"]
     sys.argv = [program]
     sys.path.insert(0, os.path.dirname(program) if program.endswith(".py") else program)
