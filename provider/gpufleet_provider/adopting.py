@@ -36,8 +36,8 @@ class KnownIds:
     """Ids that the state holds, or held, each with its URN (empty on a server that tells none)."""
     deleted: set[str] = field(default_factory=set[str])
     """Those that this run has deleted."""
-    checked: set[str] = field(default_factory=set[str])
-    """URNs whose inputs were checked since they were last read: a diff of these is more than the view of a refresh."""
+    viewed: set[str] = field(default_factory=set[str])
+    """URNs that were read and neither checked nor compared since: a refresh compares next, to show what has drifted."""
 
 
 _claims = threading.Lock()

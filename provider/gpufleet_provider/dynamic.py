@@ -81,7 +81,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
-        operations.known_ids(self.resource).checked.add(CALL.get().urn)
+        operations.known_ids(self.resource).viewed.discard(CALL.get().urn)
         lifecycle, olds = lifecycle_of(self.resource), _visible(_olds)
         checked = check(lifecycle, olds, _visible(news), _is_unknown)
         if not checked.failures:
@@ -98,9 +98,10 @@ class DynamicProvider(ResourceProvider):
         known, urn = operations.known_ids(self.resource), CALL.get().urn
         known.named[_id] = urn
         planned = plan(lifecycle_of(self.resource), _visible(_olds), _visible(_news))
-        # Without a check ahead of it, a diff is a refresh's view of what has drifted, and nothing comes of it.
-        if planned.refusal is not None and urn in known.checked:
+        # Right after a read, a diff is a refresh's view of what has drifted, and nothing comes of it.
+        if planned.refusal is not None and urn not in known.viewed:
             raise Refusal(f"{self.resource} {_id}: {planned.refusal}")
+        known.viewed.discard(urn)
         return DetailedDiff(planned)
 
     @_served
@@ -111,7 +112,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what runs now with corrected inputs; only a definite word of the cloud makes a resource gone."""
-        operations.known_ids(self.resource).checked.discard(CALL.get().urn)
+        operations.known_ids(self.resource).viewed.add(CALL.get().urn)
         found = operations.read(account_of(self.resource), id_, _visible(props))
         return ReadResult("", {}) if found is None else ReadResult(id_, *found)
 

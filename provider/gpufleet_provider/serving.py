@@ -191,7 +191,7 @@ def _served(
     return stock_handlers[verb](servicer, request, context)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _may_be_ours(pickled: str) -> bool:
     """Whether a pickled provider names our module; unpickling somebody else's may fail, which is not ours to word."""
     return b"gpufleet_provider.dynamic" in base64.b64decode(pickled)

@@ -115,14 +115,18 @@ def test_a_refusal_stops_a_run_but_not_a_refresh(desk: Desk) -> None:
     olds, news = {"id": "b", **kept, INPUTS: kept}, {**kept, "place": "there"}
     token = CALL.set(Call("urn:box"))
     try:
-        # A refresh reads, and then compares the other way round to show what has drifted.
-        assert provider.diff("b", olds, news).replaces == ["place"]
-        provider.check(kept, news)
         with pytest.raises(Refusal, match="forfeits"):
             provider.diff("b", olds, news)
+        # A refresh reads, and then compares the other way round to show what has drifted; a run checks in between.
         desk.cloud.make(**kept)
         provider.read("box-1", {"id": "box-1", **kept, INPUTS: kept})
         assert provider.diff("b", olds, news).replaces == ["place"]
+        with pytest.raises(Refusal, match="forfeits"):
+            provider.diff("b", olds, news)
+        provider.read("box-1", {"id": "box-1", **kept, INPUTS: kept})
+        provider.check(kept, news)
+        with pytest.raises(Refusal, match="forfeits"):
+            provider.diff("b", olds, news)
     finally:
         CALL.reset(token)
 

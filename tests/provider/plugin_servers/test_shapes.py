@@ -111,5 +111,5 @@ def test_their_errors_are_as_ever_too(home: Any, config: dict[str, str], props: 
 
 def test_a_warning_stands_once_among_the_diagnostics(server: PluginServer) -> None:
     server.checked("warned", declared("warned", gpu_type="H100_SXMM"))
-    warned = [line for line in server.lines("warned") if not line.ephemeral]
-    assert len(warned) == 1 and "H100_SXM" in warned[0].message
+    warned = [line.message for line in server.lines("warned") if not line.ephemeral]
+    assert len([line for line in warned if "not a value known to this version" in line]) == 1

@@ -62,9 +62,9 @@ def test_a_detailed_diff_names_paths_and_kinds(server: PluginServer, simulator: 
 
 def test_fifty_creates_run_at_once(server: PluginServer, simulator: Any) -> None:
     names = [f"many{number}" for number in range(50)]
-    inputs = {name: server.checked(name, declared(name)) for name in names}
     before = posts(simulator)
     with ThreadPoolExecutor(50) as pool:
+        inputs = dict(zip(names, pool.map(lambda name: server.checked(name, declared(name)), names), strict=True))
         replies = [pool.submit(server.create, name, inputs[name]) for name in names]
         # Time stands still, so none of them can be over: they are all there at once.
         until(lambda: posts(simulator) == before + 50)
