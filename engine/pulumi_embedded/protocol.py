@@ -35,9 +35,12 @@ CHANNEL_OPTIONS: Final[list[tuple[str, int]]] = [
     ("grpc.max_metadata_size", 64 * 1024 * 1024),
     ("grpc.absolute_max_metadata_size", 64 * 1024 * 1024),
     ("grpc.server_max_unrequested_time_in_server", 30 * 60),
+    ("grpc.server.max_pending_requests", 1_000_000),
+    ("grpc.server.max_pending_requests_hard_limit", 1_000_000),
 ]
-"""As in the SDK: states are large, and a busy program may take long to pick a reply up. A provider that reports a
-partial failure sends the whole resource in the trailing metadata: past the default of 8 KB its id would be lost."""
+"""States are large, and a busy program may take long to pick a reply up. A provider that reports a partial failure
+sends the whole resource in the trailing metadata: past the default of 8 KB its id would be lost. A program that
+declares thousands of resources has as many requests in the air: gRPC would drop them from the thousandth on."""
 
 
 def accepts(message: Any, field: str) -> bool:

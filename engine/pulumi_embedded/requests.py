@@ -43,6 +43,7 @@ class Requests:
 
     def __init__(self, root_directory: Path) -> None:
         self._root_directory = root_directory
+        self._relative: dict[str, str] = {}
 
     def goal(self, request: Any) -> Goal:
         """The goal of a registration, still without its provider."""
@@ -113,13 +114,17 @@ class Requests:
 
     def _position(self, position: Any) -> str:
         """A source position relative to the project: `project:///__main__.py#12`."""
-        if not position.uri:
-            return ""
+        uri: str = position.uri
+        if uri not in self._relative:
+            self._relative[uri] = self._relative_path(uri)
+        relative = self._relative[uri]
+        column = f",{position.column}" if position.column else ""
+        return f"project:///{relative}#{position.line}{column}" if relative else ""
+
+    def _relative_path(self, uri: str) -> str:
+        """The path in the project, empty for a file elsewhere."""
         with contextlib.suppress(ValueError):
-            path = Path(urlsplit(str(position.uri)).path)
-            relative = path.relative_to(self._root_directory).as_posix()
-            column = f",{position.column}" if position.column else ""
-            return f"project:///{relative}#{position.line}{column}"
+            return Path(urlsplit(uri).path).relative_to(self._root_directory).as_posix() if uri else ""
         return ""
 
 

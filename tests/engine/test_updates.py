@@ -477,6 +477,13 @@ def test_many_creates_run_at_the_same_time(project):
     assert len(project.calls("Create")) == 120
 
 
+def test_thousands_of_resources_may_be_declared_at_once(project):
+    """gRPC drops what waits behind the thousandth request, unless it is told not to."""
+    project.program('for i in range(2000):\n    Box(f"b{i}")')
+    project.up()
+    assert len(project.resources()) == 2001
+
+
 def test_parallel_limits(project):
     project.program('for i in range(4):\n    Thing(f"t{i}", together=2)')
     process = project.start("up", "--yes", "--skip-preview", "--parallel", "2")

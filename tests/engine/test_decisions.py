@@ -1,0 +1,166 @@
+"""The small pure parts of deciding: paths, aliases, diffs, targets, dependencies and timeouts."""
+
+import pytest
+from pulumi_embedded import urn
+from pulumi_embedded.aliases import AliasResolver
+from pulumi_embedded.checkpoint import ResourceState
+from pulumi_embedded.dependencies import DependencyGraph
+from pulumi_embedded.diffs import inverted, with_replace_on_changes
+from pulumi_embedded.goals import Alias
+from pulumi_embedded.property_changes import changes, shown
+from pulumi_embedded.property_paths import MalformedPath, contains, keep_old, parse
+from pulumi_embedded.provider_api import Diff, PropertyDiff
+from pulumi_embedded.requests import Unsupported, duration_seconds
+from pulumi_embedded.targets import Targets
+from pulumi_embedded.values import UNKNOWN, Secret
+
+ROOT = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("a", ("a",)),
+        ("a.b[0].c", ("a", "b", 0, "c")),
+        ('a["b.c"].d', ("a", "b.c", "d")),
+        ('["with \\"quotes\\""]', ('with "quotes"',)),
+        ("a[*].b", ("a", "*", "b")),
+        ("*", ("*",)),
+    ],
+)
+def test_paths(text, path):
+    assert parse(text) == path
+
+
+@pytest.mark.parametrize("text", ["a[", "a]", 'a["b', "a..b"])
+def test_what_is_not_a_path(text):
+    with pytest.raises(MalformedPath):
+        parse(text)
+
+
+def test_what_a_path_contains():
+    assert contains(parse("a.*"), parse("a.b.c"))
+    assert contains(parse("a"), parse("a"))
+    assert not contains(parse("a.b"), parse("a"))
+    assert not contains(parse("a.b"), parse("a.c"))
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "kept"),
+    [
+        ("a", {"a": 1}, {"a": 2, "b": 3}, {"a": 1, "b": 3}),
+        ("a", {}, {"a": 2}, {}),
+        ("a", {"a": 1}, {}, {"a": 1}),
+        ("a.b", {"a": {"b": 1, "c": 1}}, {"a": {"b": 2, "c": 2}}, {"a": {"b": 1, "c": 2}}),
+        ("a[1]", {"a": [1, 2]}, {"a": [3, 4]}, {"a": [3, 2]}),
+        ("a[*].b", {"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 3}, {"b": 4}]}, {"a": [{"b": 1}, {"b": 2}]}),
+        ("a.*", {"a": {"x": 1}}, {"a": {"y": 2}}, {"a": {"x": 1}}),
+        ("a.b", {"a": Secret({"b": 1})}, {"a": Secret({"b": 2})}, {"a": Secret({"b": 1})}),
+    ],
+)
+def test_ignored_properties_keep_their_old_values(path, old, new, kept):
+    assert keep_old([path], old, new) == (kept, [])
+
+
+@pytest.mark.parametrize("path", ["a.b", "a[0]", "a["])
+def test_paths_through_what_was_added_are_not_ignored(path):
+    assert keep_old([path], {}, {"a": {"b": 1}}) == ({"a": {"b": 1}}, [path])
+
+
+def test_urns():
+    child = urn.make("dev", "p", urn.make("dev", "p", ROOT, "a:b:C", "box"), "d:e:F", "name::with")
+    assert child == "urn:pulumi:dev::p::a:b:C$d:e:F::name::with"
+    assert (urn.type_of(child), urn.name_of(child)) == ("d:e:F", "name::with")
+    assert urn.qualified_type(child) == "a:b:C$d:e:F"
+    assert urn.default_provider_name("4.21.4-alpha.1+x") == "default_4_21_4_alpha_1_x"
+    assert urn.default_provider_name("") == "default"
+    assert urn.is_default_provider(f"urn:pulumi:dev::p::pulumi:providers:x::{urn.default_provider_name('1.0.0')}")
+    assert not urn.is_default_provider("urn:pulumi:dev::p::pulumi:providers:x::mine")
+
+
+def test_aliases_multiply_with_those_of_the_parent():
+    parent = "urn:pulumi:dev::p::a:b:New::crate"
+    resolver = AliasResolver("dev", "p", {parent: "urn:pulumi:dev::p::a:b:Old::box"})
+    assert resolver.candidates("crate-in", "d:e:F", parent, [Alias(name="inside")]) == [
+        "urn:pulumi:dev::p::a:b:New$d:e:F::inside",
+        "urn:pulumi:dev::p::a:b:Old$d:e:F::box-in",
+        "urn:pulumi:dev::p::a:b:Old$d:e:F::inside",
+    ]
+
+
+def test_alias_specs_take_over_what_they_do_not_say():
+    resolver = AliasResolver("dev", "p", {})
+    parent = "urn:pulumi:dev::p::a:b:C::box"
+    aliases = [
+        Alias(urn="urn:whole"),
+        Alias(type="x:y:Z"),
+        Alias(no_parent=True),
+        Alias(parent=ROOT, name="n"),
+        Alias(stack="prod", project="q"),
+    ]
+    assert resolver.candidates("in", "d:e:F", parent, aliases) == [
+        "urn:whole",
+        "urn:pulumi:dev::p::a:b:C$x:y:Z::in",
+        "urn:pulumi:dev::p::d:e:F::in",
+        "urn:pulumi:dev::p::d:e:F::n",
+        "urn:pulumi:prod::q::a:b:C$d:e:F::in",
+    ]
+
+
+def test_replace_on_changes():
+    diff = Diff("some", changed_keys=["size", "box"], detailed={"box.in": PropertyDiff("add", input_diff=True)})
+    changed = with_replace_on_changes(diff, ["size", "box.*"], has_init_errors=False)
+    assert changed.replace_keys == ["size"]
+    assert changed.detailed == {"box.in": PropertyDiff("add-replace", input_diff=True)}
+    assert changed.replaces
+    same = Diff("none")
+    assert with_replace_on_changes(same, ["*"], has_init_errors=False) == same
+    assert with_replace_on_changes(same, ["*"], has_init_errors=True).replace_keys == ["#initerror"]
+
+
+def test_a_diff_seen_from_the_other_side():
+    diff = Diff("some", detailed={"a": PropertyDiff("add"), "b": PropertyDiff("delete-replace")})
+    assert inverted(diff).detailed == {"a": PropertyDiff("delete"), "b": PropertyDiff("add-replace")}
+
+
+def test_targets():
+    targets = Targets(["urn:a::b", "urn:*::c", "urn:x**"])
+    assert all(urn in targets for urn in ("urn:a::b", "urn:anything::c", "urn:x::y::z"))
+    assert not any(urn in targets for urn in ("urn:a::bb", "urn:a::b::c", "urn:y"))
+
+
+def test_dependents():
+    a, b, c, d = (ResourceState(urn=f"urn:{name}", type="t") for name in "abcd")
+    b.dependencies = ["urn:a"]
+    c.property_dependencies = {"x": ["urn:b"]}
+    d.parent = "urn:a"
+    graph = DependencyGraph([a, b, c, d])
+    assert graph.depending_on(a, ()) == [b, c]
+    assert graph.depending_on(a, ("urn:b",)) == []
+    assert graph.depending_on(a, (), children=True) == [b, c, d]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1h30m", 5400), ("90s", 90), ("1.5h", 5400), ("250ms", 0.25)])
+def test_durations(text, seconds):
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5", "5m soon"])
+def test_what_is_not_a_duration(text):
+    with pytest.raises(Unsupported):
+        duration_seconds(text)
+
+
+def test_changes_by_path():
+    old = {"size": 1, "gone": True, "box": {"a": [1, 2]}, "key": Secret("x")}
+    new = {"size": 2, "come": None, "box": {"a": [1, 3, 4]}, "key": Secret("y"), "late": UNKNOWN}
+    assert [change.text() for change in changes(old, new)] == [
+        "~ box.a[1]: 2 => 3",
+        "+ box.a[2]: 4",
+        "+ come: null",
+        "- gone: true",
+        "~ key: [secret] => [secret]",
+        "+ late: [unknown]",
+        "~ size: 1 => 2",
+    ]
+    assert "hush" not in shown({"a": [Secret({"b": "hush"})]})
