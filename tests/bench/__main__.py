@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from .engines import Machines, run_machines
-from .fleets import Fleet, run_fleet
+from .fleets import Fleet, Server, run_fleet
 from .measuring import BenchFailed
 from .project import PULUMI, Engine
 from .tables import fleet_table, machine_table, verdict_table
@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
 
 
 def _fleets(directory: Path, options: argparse.Namespace) -> list[Fleet]:
-    def of(engine: Engine, server: str, sizes: Sequence[int]) -> list[Fleet]:
+    def of(engine: Engine, server: Server, sizes: Sequence[int]) -> list[Fleet]:
         return [
             _told(
                 f"{size} clusters on the {server} server, {engine}",
@@ -98,13 +98,13 @@ def _fleets(directory: Path, options: argparse.Namespace) -> list[Fleet]:
 
 
 def _machines(directory: Path, options: argparse.Namespace) -> list[Machines]:
-    plan: list[tuple[Engine, int]] = [("embedded", size) for size in options.machines]
-    if PULUMI:
-        plan += [("pulumi", size) for size in options.pulumi_machines]
-    return [
-        _told(f"{size} machines, {engine}", lambda engine=engine, size=size: run_machines(directory, size, engine))
-        for engine, size in plan
-    ]
+    def of(engine: Engine, sizes: Sequence[int]) -> list[Machines]:
+        return [
+            _told(f"{size} machines, {engine}", lambda size=size: run_machines(directory, size, engine))
+            for size in sizes
+        ]
+
+    return of("embedded", options.machines) + (of("pulumi", options.pulumi_machines) if PULUMI else [])
 
 
 def _told(what: str, run: Callable[[], RunT]) -> RunT:

@@ -23,8 +23,8 @@ class Machines:
     preview_seconds: float
     refresh_seconds: float
     destroy_seconds: float
-    processor_seconds: tuple[float, ...]
-    """Of all processes together, command by command in that order."""
+    processor_seconds: tuple[dict[str, float], ...]
+    """By part played, command by command in that order."""
     peak_bytes: dict[str, int]
 
     @property
@@ -52,5 +52,14 @@ def run_machines(directory: Path, machines: int, engine: Engine) -> Machines:
     peaks: Counter[str] = Counter()
     for one in measured:
         peaks |= Counter(one.peak_bytes)
-    seconds = (one.wall_seconds for one in measured)
-    return Machines(machines, engine, *seconds, tuple(one.processor_seconds for one in measured), dict(peaks))
+    seconds = [one.wall_seconds for one in measured]
+    return Machines(
+        machines=machines,
+        engine=engine,
+        up_seconds=seconds[0],
+        preview_seconds=seconds[1],
+        refresh_seconds=seconds[2],
+        destroy_seconds=seconds[3],
+        processor_seconds=tuple(one.processor_seconds for one in measured),
+        peak_bytes=dict(peaks),
+    )

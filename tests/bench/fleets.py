@@ -41,7 +41,7 @@ class Phase:
     """One command on a fleet."""
 
     wall_seconds: float
-    processor_seconds: float
+    processor_seconds: dict[str, float]
     requests: Counter[str]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 import threading
@@ -18,6 +17,7 @@ MARK = "GPUFLEET_BENCH_COMMAND"
 """An environment variable that every process of a command inherits, whatever group or session it is in."""
 _SAMPLE_SECONDS = 0.1
 _PROC = Path("/proc")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class BenchFailed(Exception):
@@ -29,10 +29,10 @@ class Measured:
     """What one command cost."""
 
     wall_seconds: float
-    processor_seconds: float
-    """Of all processes together: what remains comparable when something else runs beside."""
+    processor_seconds: dict[str, float]
+    """By part played (`engine`, `program`, `plugin`, `other`); it stays comparable when something else runs beside."""
     peak_bytes: dict[str, int]
-    """By part played (`engine`, `program`, `plugin`, `other`); empty where there is no /proc."""
+    """By part played. Both are empty where there is no /proc."""
     output: str
 
 
@@ -43,6 +43,7 @@ class _Watch:
     mark: bytes
     ours: set[int] = field(default_factory=set[int])
     peak_bytes: dict[str, int] = field(default_factory=dict[str, int])
+    _processor_seconds: dict[int, tuple[str, float]] = field(default_factory=dict[int, tuple[str, float]])
     _strangers: set[int] = field(default_factory=set[int])
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -68,6 +69,15 @@ class _Watch:
                 lines = (_PROC / str(pid) / "status").read_text().splitlines()
                 kilobytes = int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
                 self.peak_bytes[part] = max(self.peak_bytes.get(part, 0), kilobytes * 1024)
+                # After the name, which may hold anything, in parentheses: the 12th and 13th are user and system time.
+                ticks = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[11:13]
+                self._processor_seconds[pid] = part, sum(map(int, ticks)) / _TICKS_PER_SECOND
+
+    def processor_seconds(self) -> dict[str, float]:
+        by_part: dict[str, float] = {}
+        for part, seconds in self._processor_seconds.values():
+            by_part[part] = by_part.get(part, 0.0) + seconds
+        return by_part
 
 
 def _part(command: Sequence[str]) -> str:
@@ -88,7 +98,7 @@ def measure(command: Sequence[str], directory: Path, environment: Mapping[str, s
     watch = _Watch(f"{MARK}={mark}".encode())
     sampler = threading.Thread(target=watch.run, daemon=True)
     shown = " ".join(Path(word).name for word in command[:4])
-    began, used = time.monotonic(), _children_seconds()
+    began = time.monotonic()
     process = subprocess.Popen(
         command,
         cwd=directory,
@@ -117,10 +127,4 @@ def measure(command: Sequence[str], directory: Path, environment: Mapping[str, s
         sampler.join()
     if process.returncode != 0:
         raise BenchFailed(f"`{shown}` ended with {process.returncode}:\n" + "\n".join(output.splitlines()[-30:]))
-    return Measured(wall_seconds, _children_seconds() - used, watch.peak_bytes, output)
-
-
-def _children_seconds() -> float:
-    """Return the processor time of all children that have ended, and of theirs."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return Measured(wall_seconds, watch.processor_seconds(), watch.peak_bytes, output)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from .engines import Machines
 from .fleets import LIST_ROUTE, Fleet, Phase
 from .targets import MEGABYTE, Verdict
 
+PARTS = ("engine", "program", "plugin")
+COMMANDS = ("up", "preview", "refresh", "destroy")
 RunT = TypeVar("RunT", Fleet, Machines)
 
 
@@ -23,10 +25,7 @@ def fleet_table(fleets: Sequence[Fleet]) -> str:
         ("preview unchanged, s", lambda it: f"{it.preview.wall_seconds:.1f}"),
         ("refresh unchanged, s", lambda it: f"{it.refresh.wall_seconds:.1f}"),
         ("destroy, s", lambda it: f"{it.destroy.wall_seconds:.1f}"),
-        (
-            "processor s: up, preview, refresh, destroy",
-            lambda it: " ".join(f"{phase.processor_seconds:.1f}" for phase in _phases(it)),
-        ),
+        *_processor_rows(lambda it: [one.processor_seconds for one in _phases(it)]),
         ("plugin, peak MB", lambda it: _megabytes(it.peak_bytes, "plugin")),
         ("engine, peak MB", lambda it: _megabytes(it.peak_bytes, "engine")),
         ("program, peak MB", lambda it: _megabytes(it.peak_bytes, "program")),
@@ -56,10 +55,7 @@ def machine_table(runs: Sequence[Machines]) -> str:
             ("preview unchanged, s", lambda it: f"{it.preview_seconds:.1f}"),
             ("refresh unchanged, s", lambda it: f"{it.refresh_seconds:.1f}"),
             ("destroy, s", lambda it: f"{it.destroy_seconds:.1f}"),
-            (
-                "processor s: up, preview, refresh, destroy",
-                lambda it: " ".join(f"{each:.1f}" for each in it.processor_seconds),
-            ),
+            *_processor_rows(lambda it: it.processor_seconds),
             ("up per machine, ms", lambda it: f"{it.up_milliseconds_each:.1f}"),
             ("up per machine more than the run before, ms", lambda it: _marginal(it, runs)),
             ("engine, peak MB", lambda it: _megabytes(it.peak_bytes, "engine")),
@@ -104,6 +100,17 @@ def _short(route: str) -> str:
 
 def _megabytes(peaks: dict[str, int], part: str) -> str:
     return f"{peaks[part] / MEGABYTE:.0f}" if part in peaks else "n/a"
+
+
+def _processor_rows(
+    seconds_of: Callable[[RunT], Sequence[Mapping[str, float]]],
+) -> list[tuple[str, Callable[[RunT], str]]]:
+    """Make a row per command, with the processor time of each part."""
+
+    def row(index: int) -> Callable[[RunT], str]:
+        return lambda run: " + ".join(f"{seconds_of(run)[index].get(part, 0):.1f}" for part in PARTS)
+
+    return [(f"{command}: processor s of {', '.join(PARTS)}", row(index)) for index, command in enumerate(COMMANDS)]
 
 
 def _over(fleet: Fleet, fleets: Sequence[Fleet]) -> str:

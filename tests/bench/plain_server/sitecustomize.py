@@ -7,6 +7,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+from collections.abc import Sequence
 from types import CodeType, ModuleType
 
 _SERVER = "pulumi.dynamic.__main__"
@@ -23,13 +24,15 @@ class _Renamed(importlib.machinery.SourceFileLoader):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> object:
-        if name != _SERVER:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != _SERVER:
             return None
-        found = importlib.machinery.PathFinder.find_spec(name, path)  # type: ignore[arg-type]
+        found = importlib.machinery.PathFinder.find_spec(fullname, path)
         if found is None or found.origin is None:
             return found
-        return importlib.util.spec_from_file_location(name, found.origin, loader=_Renamed(name, found.origin))
+        return importlib.util.spec_from_file_location(fullname, found.origin, loader=_Renamed(fullname, found.origin))
 
 
 sys.meta_path.insert(0, _Finder())
