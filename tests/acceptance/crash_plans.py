@@ -32,6 +32,7 @@ PROCESS_FAULTS = (
     "kill -9 all",
     "Ctrl-C",
     "Ctrl-C twice",
+    "SIGTERM",
     "full disk",
     "file size limit",
 )
@@ -40,22 +41,24 @@ FAULTS = (*PROCESS_FAULTS, *REQUEST_FAULTS)
 _CLUSTERS = {
     "train": """
         together.Cluster("train", region="us-central-8", gpu_type="H100_SXM", billing_type="ON_DEMAND",
-            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}")
+            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}"{options})
     """,
     "store": """
         together.Cluster("store", region="us-east-1", gpu_type="H100_SXM", billing_type="ON_DEMAND",
             num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}",
-            shared_volume={{"volume_name": "store-data", "size_tib": {tib}, "region": "us-east-1"}})
+            shared_volume={{"volume_name": "store-data", "size_tib": {tib}, "region": "us-east-1"}}{options})
     """,
     "lease": """
         together.Cluster("lease", region="eu-north-1", gpu_type="H100_SXM", billing_type="RESERVED", duration_days=90,
-            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}", confirm_forfeit=True)
+            num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}", confirm_forfeit=True{options})
     """,
     "burst": """
         shadeform.Cluster("burst", cloud="denvr", region="houston-usa-1", cluster_type="H100_sxm5x8",
-            num_instances={instances})
+            num_instances={instances}{options})
     """,
 }
+
+_CREATE_FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=False)"
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,10 @@ class Plan:
     is_patient: bool
     """Whether the user waits until every process of the crashed run is gone before the next command."""
     goes_straight_to_destroy: bool
+    creates_first: bool
+    """Whether a replacement is created before what it replaces is deleted."""
+    is_upgraded: bool
+    """Whether the plugin upgrades Pulumi's plugin server; else it lives on the plain contract."""
 
     def program(self, changed: bool) -> str:
         """Return the program, before or after the change of the phase."""
@@ -99,11 +106,14 @@ class Plan:
             "cuda": "12.8" if replaced else "12.6",
             "driver": "570" if replaced else "560",
             "instances": 4 if replaced else 2,
+            "options": _CREATE_FIRST if self.creates_first else "",
         }
         return "".join(_CLUSTERS[name].format(**values) for name in self.clusters)
 
     def __str__(self) -> str:
-        return f"seed {self.seed}: {self.fault} in {self.phase} of {', '.join(self.clusters)}, {self.moment}"
+        server = "" if self.is_upgraded else " on the stock server"
+        phase = f"create-first {self.phase}" if self.creates_first else self.phase
+        return f"seed {self.seed}: {self.fault} in {phase} of {', '.join(self.clusters)}{server}, {self.moment}"
 
 
 def plan_of(seed: int) -> Plan:
@@ -125,6 +135,8 @@ def plan_of(seed: int) -> Plan:
         left_bytes=dice.choice((4096, 10_000, 20_000) if fault == "file size limit" else (0, 4096, 12_000)),
         is_patient=dice.random() < 0.3,
         goes_straight_to_destroy=phase == "destroy" and dice.random() < 0.5,
+        creates_first=phase == "replace" and dice.random() < 0.25,
+        is_upgraded=dice.random() < 0.8,
     )
 
 
@@ -141,5 +153,5 @@ def _moment(dice: random.Random, phase: Phase, fault: str) -> Moment:
 def _request(dice: random.Random, phase: Phase, fault: str) -> Moment:
     changing = {"up": "POST", "update": "PUT", "replace": dice.choice(("POST", "DELETE")), "destroy": "DELETE"}[phase]
     method = "GET" if fault == "empty list" else dice.choice((None, changing))
-    number = dice.randint(1, 6) if method in (None, "GET") else dice.choice((1, 1, 1, 2))
+    number = dice.randint(1, 8) if method in (None, "GET") else dice.choice((1, 1, 1, 2))
     return Moment("request", number, method, accepted=dice.random() < 0.6)

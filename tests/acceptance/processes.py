@@ -28,6 +28,17 @@ def marked_environment() -> dict[str, str]:
     return {MARK: uuid.uuid4().hex}
 
 
+def stock_server_environment() -> dict[str, str]:
+    """Return the environment in which the plugin leaves Pulumi's plugin server as it is."""
+    paths = [str(Path(__file__).with_name("stock_server")), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def is_upgraded(stack: Stack) -> bool:
+    """Whether the plugins of a stack's runs upgrade their server: only then do they speak in one line."""
+    return "stock_server" not in stack.environment.get("PYTHONPATH", "")
+
+
 def processes_of(stack: Stack) -> dict[int, bytes]:
     """Return the command lines of what runs for a stack, by pid; zombies are not counted."""
     mark = f"{MARK}={stack.environment[MARK]}".encode()

@@ -49,12 +49,15 @@ VOLUMES, VOLUME = "/compute/clusters/storage/volumes", "/compute/clusters/storag
 
 STEPS: dict[str, list[Ask]] = {
     "create": [
+        Ask("together", "GET", "/compute/regions"),
+        Ask("shadeform", "GET", "/clusters/types"),
         *(Ask("together", "GET", CLUSTERS, nth) for nth in (1, 2, 3)),
         Ask("together", "POST", CLUSTERS),
         *(Ask("shadeform", "GET", "/clusters", nth) for nth in (1, 2, 3)),
         Ask("shadeform", "POST", "/clusters/create"),
     ],
     "update": [
+        Ask("shadeform", "GET", "/clusters/types"),
         Ask("together", "GET", CLUSTER),
         Ask("together", "PUT", VOLUMES),
         Ask("together", "PUT", CLUSTER),
