@@ -88,9 +88,9 @@ def shared(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
 
 
 def _load_commands() -> None:
-    from . import config_commands, deploy_commands, stack_commands
+    from . import config_commands, deploy_commands, stack_commands, state_commands
 
-    for module in (deploy_commands, stack_commands, config_commands):
+    for module in (deploy_commands, stack_commands, config_commands, state_commands):
         module.add_to(main)
 
 

@@ -19,6 +19,7 @@ from .event_json import EventStream, PreviewDigest
 from .generator import Options
 from .imports import parse_import_file
 from .operations import Operation
+from .patient_output import PatientOutput
 from .targets import Targets
 from .values import plain_properties
 from .workspace import Stack, Workspace
@@ -193,7 +194,7 @@ def _preview(operation: Operation, given: dict[str, Any]) -> Outcome:
 
 def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
     if given["as_json"]:
-        stream = EventStream(sys.stdout)
+        stream = EventStream(PatientOutput())
         operation.listeners = [stream]
         outcome = operation.execute()
         stream.close()
@@ -201,9 +202,8 @@ def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
     with _display(operation, given, preview=False):
         outcome = operation.execute()
     if operation.kind == "update":
-        outputs = outcome.outputs if not given["show_secrets"] else plain_properties(outcome.outputs)
-        for line in output_lines(outputs):
-            click.echo(line)
+        outputs = plain_properties(outcome.outputs) if given["show_secrets"] else outcome.outputs
+        PatientOutput().write("".join(f"{line}\n" for line in output_lines(outputs)))
     return outcome
 
 
@@ -212,7 +212,9 @@ def _display(operation: Operation, given: dict[str, Any], *, preview: bool) -> G
     """A live table in a terminal, plain lines elsewhere."""
     name, show_diff = operation.stack.name, given["show_diff"]
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        operation.listeners = [PlainDisplay(sys.stdout, operation.kind, name, preview=preview, show_diff=show_diff)]
+        operation.listeners = [
+            PlainDisplay(PatientOutput(), operation.kind, name, preview=preview, show_diff=show_diff)
+        ]
         yield
         return
     from .live_display import LiveDisplay

@@ -236,7 +236,7 @@ class DeploymentRun:
             await self._services.settle()
             self._finish_stack_outputs()
             self._is_over.set()
-            await program.stop(grace_seconds=10 if exit_.done() or self._source_is_done.is_set() else 2)
+            await (program.finish() if self._source_is_done.is_set() else program.stop())
             exit_.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await exit_

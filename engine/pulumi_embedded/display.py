@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from . import urn as urns
 from .diagnostics import DiagnosticsLog
@@ -27,10 +27,22 @@ TITLES: Final = {
 }
 
 
+class Writer(Protocol):
+    """Where text goes: a file, or standard output."""
+
+    def write(self, text: str, /) -> object:
+        """Write the text."""
+        ...
+
+    def flush(self) -> object:
+        """Let nothing be kept back."""
+        ...
+
+
 class PlainDisplay:
     """Listens to one deployment and writes as it goes."""
 
-    def __init__(self, out: IO[str], kind: str, stack: str, *, preview: bool, show_diff: bool) -> None:
+    def __init__(self, out: Writer, kind: str, stack: str, *, preview: bool, show_diff: bool) -> None:
         self._out = out
         self._preview = preview
         self._show_diff = show_diff

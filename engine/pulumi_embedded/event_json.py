@@ -7,7 +7,7 @@ import math
 import re
 import time
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from . import urn as urns
 from .checkpoint import dump_resource
@@ -16,6 +16,7 @@ from .values import Properties, PropertyValue, Secret, to_checkpoint_json
 
 if TYPE_CHECKING:
     from .checkpoint import ResourceState
+    from .display import Writer
     from .steps import Step
 
 SECRET_TEXT: Final = "[secret]"
@@ -25,7 +26,7 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[mK]")
 class EventStream:
     """Writes every event as a line of JSON, as it happens."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: Writer) -> None:
         self._out = out
         self._sequence = 0
 

@@ -24,7 +24,8 @@ EXPLAINED_EXIT_CODE: Final = 32
 _HOST: Final = Path(__file__).with_name("program_host.py")
 _CHUNK_BYTES: Final = 1 << 16
 _LONGEST_LINE: Final = 1 << 16
-_STOP_SECONDS: Final = 3
+_STOP_SECONDS: Final = 2
+_FINISH_SECONDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,13 @@ class Program:
         await asyncio.wait(self._forwarders, timeout=_STOP_SECONDS)
         return code
 
-    async def stop(self, grace_seconds: float = _STOP_SECONDS) -> None:
+    async def finish(self) -> None:
+        """Let it come to its end, which is near: it has declared everything, and the deployment is over."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.wait(), _FINISH_SECONDS)
+        await self.stop()
+
+    async def stop(self) -> None:
         """End it: the deployment is over, and whatever it would still say is noise."""
         self._muted = True
         for end in (lambda: None, self._process.terminate, self._process.kill):
@@ -102,7 +109,7 @@ class Program:
                 with contextlib.suppress(ProcessLookupError):
                     end()
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), grace_seconds)
+                    await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         for forwarder in self._forwarders:
             forwarder.cancel()
 

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from google.protobuf import empty_pb2
 
 from . import urn as urns
+from .checkpoint import ENGINE_VERSION
 from .events import Diagnostic, Events, Severity
 from .goals import Goal, ReadGoal
 from .protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from .provider_api import Invoked, ProviderError
 from .registry import with_plugin
-from .requests import Requests, Unsupported, lowered, refuse_unsupported
+from .requests import Requests, Unsupported, lowered, refuse_unsupported, satisfies
 from .values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ _SEVERITIES: Final[dict[int, Severity]] = {
     engine_pb2.INFO: "info",
     engine_pb2.WARNING: "warning",
     engine_pb2.ERROR: "error",
+}
+
+
+_REFUSED: Final = {
+    "Call": "methods of remote components are",
+    "RegisterStackTransform": "resource transforms are",
+    "RegisterStackInvokeTransform": "invoke transforms are",
+    "RegisterResourceHook": "resource hooks are",
+    "RegisterErrorHook": "error hooks are",
+    "RegisterPackage": "parameterized packages are",
 }
 
 
@@ -122,22 +133,20 @@ class Services:
             ),
             "ReadResource": (self._read_resource, resource_pb2.ReadResourceRequest),
             "Invoke": (self._invoke, resource_pb2.ResourceInvokeRequest),
-            "Call": (self._refuse("methods of remote components are"), resource_pb2.ResourceCallRequest),
             "SignalAndWaitForShutdown": (self._signal_and_wait, empty_pb2.Empty),
         }
-        for name, what, request in (
-            ("RegisterStackTransform", "resource transforms are", "Callback"),
-            ("RegisterStackInvokeTransform", "invoke transforms are", "Callback"),
-            ("RegisterResourceHook", "resource hooks are", "RegisterResourceHookRequest"),
-            ("RegisterErrorHook", "error hooks are", "RegisterErrorHookRequest"),
-            ("RegisterPackage", "parameterized packages are", "RegisterPackageRequest"),
-        ):
-            monitor[name] = (self._refuse(what), getattr(resource_pb2, request, empty_pb2.Empty))
+        for name in resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"].methods_by_name:
+            # Without an answer to GetDeploymentInfo the SDK asks for every feature by itself.
+            if name not in monitor and name != "GetDeploymentInfo":
+                # What is refused need not be read.
+                monitor[name] = (self._refuse(_REFUSED.get(name, f"the request {name} is")), empty_pb2.Empty)
         engine: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "Log": (self._log, engine_pb2.LogRequest),
             "GetRootResource": (self._get_root, engine_pb2.GetRootResourceRequest),
             "SetRootResource": (self._set_root, engine_pb2.SetRootResourceRequest),
         }
+        if hasattr(engine_pb2, "RequirePulumiVersionRequest"):
+            engine["RequirePulumiVersion"] = (self._require_version, engine_pb2.RequirePulumiVersionRequest)
         server.add_generic_rpc_handlers(
             (
                 _service("pulumirpc.ResourceMonitor", {name: self._answer(*m) for name, m in monitor.items()}),
@@ -212,6 +221,12 @@ class Services:
     async def _set_root(self, request: Any) -> Any:
         self._root_urn = request.urn
         return engine_pb2.SetRootResourceResponse()
+
+    async def _require_version(self, request: Any) -> Any:
+        version = ENGINE_VERSION.removeprefix("v")
+        if not satisfies(request.pulumi_version_range, version):
+            raise Unsupported(f"the Pulumi version {request.pulumi_version_range!r} (this engine is like {version}) is")
+        return engine_pb2.RequirePulumiVersionResponse()
 
     # --- the resource monitor -----------------------------------------------------------------------------------------
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 TERMINATED: Final = 130
 """The exit code after a second interrupt."""
 
-_CREDENTIAL: Final = re.compile(r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$")
+_CREDENTIAL: Final = re.compile(
+    r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$"
+)
 """Names of config that goes encrypted into the state even where the user has put it into the config in the clear."""
 
 
@@ -164,7 +166,7 @@ async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, l
 
 @contextlib.contextmanager
 def _handling(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> Generator[None]:
-    names = (signal.SIGINT, signal.SIGTERM)
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
         for name in names:
             loop.add_signal_handler(name, handler)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -186,3 +188,32 @@ def _dependencies_in(value: PropertyValue) -> set[str]:
     if isinstance(value, list):
         return set[str]().union(*(_dependencies_in(item) for item in value))
     return set()
+
+
+_COMPARISONS: Final[dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "!=": operator.ne,
+    "!": operator.ne,
+    "==": operator.eq,
+    "=": operator.eq,
+    "": operator.eq,
+}
+
+
+def satisfies(version_range: str, version: str) -> bool:
+    """Whether a version lies in a range such as `>=3.100.0 <4.0.0 || 3.50.0`. Raises `Unsupported` for other syntax."""
+    return any(
+        all(_compares(condition, version_range, version) for condition in alternative.split())
+        for alternative in version_range.split("||")
+    )
+
+
+def _compares(condition: str, version_range: str, version: str) -> bool:
+    match = re.fullmatch(r"(>=|<=|>|<|!=|!|==|=|)v?(\d+)\.(\d+)\.(\d+)", condition)
+    if match is None:
+        raise Unsupported(f"the version range {version_range!r} is")
+    wanted = tuple(int(part) for part in match.groups()[1:])
+    return _COMPARISONS[match[1]](tuple(int(part) for part in version.split(".")), wanted)

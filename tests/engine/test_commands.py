@@ -165,6 +165,30 @@ def test_diffs_name_paths_and_hide_secrets(project):
     assert "replace [replaces: zone]" in shown
 
 
+def test_the_state_can_be_edited(project):
+    project.program('a = Thing("a", opts=ResourceOptions(protect=True))\nThing("b", of=a.id)')
+    project.up()
+    refused = project.run("state", "delete", SELF + "a", "--yes")
+    assert refused.code == 255 and "is protected" in refused.err
+    project.run("state", "unprotect", SELF + "a", "--yes", check=True)
+    refused = project.run("state", "delete", SELF + "a", "--yes")
+    assert refused.code == 255 and f"{SELF}b depend on it" in refused.err
+    project.run("state", "delete", SELF + "b", "--yes", check=True)
+    project.run("state", "delete", SELF + "a", "--yes", check=True)
+    assert set(project.resources()) == {"test-dev", "default"}
+    assert ("Delete", "a") not in project.calls()
+
+
+def test_nobody_has_to_read_along(project):
+    project.program('print("x" * 200_000)\nfor i in range(20):\n    Thing(f"t{i}")')
+    process = project.start("up", "--yes", "--skip-preview")
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
+    assert len(project.calls("Create")) == 20
+    assert "pending_operations" not in project.deployment() and len(project.resources()) == 22
+
+
 def test_the_history_tells_what_was_done(project):
     project.program('Thing("a")')
     project.up("--message", "the first")

@@ -10,7 +10,7 @@ from pulumi_embedded.goals import Alias
 from pulumi_embedded.property_changes import changes, shown
 from pulumi_embedded.property_paths import MalformedPath, contains, keep_old, parse
 from pulumi_embedded.provider_api import Diff, PropertyDiff
-from pulumi_embedded.requests import Unsupported, duration_seconds
+from pulumi_embedded.requests import Unsupported, duration_seconds, satisfies
 from pulumi_embedded.targets import Targets
 from pulumi_embedded.values import UNKNOWN, Secret
 
@@ -149,6 +149,25 @@ def test_durations(text, seconds):
 def test_what_is_not_a_duration(text):
     with pytest.raises(Unsupported):
         duration_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("version_range", "inside"),
+    [
+        (">=3.0.0", True),
+        (">=3.0.0 <3.200.0", False),
+        ("<3.0.0 || >3.200.0", True),
+        ("!3.259.0", False),
+        ("3.259.0", True),
+    ],
+)
+def test_version_ranges(version_range, inside):
+    assert satisfies(version_range, "3.259.0") is inside
+
+
+def test_a_version_range_that_cannot_be_read():
+    with pytest.raises(Unsupported):
+        satisfies("^3.0", "3.259.0")
 
 
 def test_changes_by_path():

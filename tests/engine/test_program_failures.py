@@ -133,6 +133,18 @@ def test_a_package_without_a_plugin_is_refused_by_name(project):
     assert "pulumi plugin install resource nobody 1.2.3" in failed.errors[0]
 
 
+def test_a_program_may_require_a_version(project):
+    project.program('pulumi.require_pulumi_version(">=3.100.0")')
+    project.up()
+    error = _fails(project, 'pulumi.require_pulumi_version(">=4.0.0")')
+    assert "the Pulumi version '>=4.0.0' (this engine is like 3.259.0) is not supported" in error
+
+
+def test_what_a_program_prints_last_is_not_lost(project):
+    project.program('print("the last word")')
+    assert "the last word" in project.run("up", "--yes", "--skip-preview", check=True).out
+
+
 def test_policy_packs_are_refused_by_name(project):
     project.program("")
     refused = project.run("preview", "--policy-pack", "somewhere")
