@@ -10,6 +10,7 @@ one the servicer's methods are the handlers, in the newer one each is wrapped by
 from __future__ import annotations
 
 import concurrent.futures.thread
+import gc
 import inspect
 import sys
 import threading
@@ -55,6 +56,9 @@ def install() -> None:
                 serving.stock_handlers[name] = types.FunctionType(handler.__code__, handler.__globals__, name)
             handler.__code__ = getattr(_Shims, name).__code__
         _widen(pool)
+        # Every poll brings a fleet's replies, hardly any of it garbage; a collector at its usual pace never stops looking.
+        gc.freeze()
+        gc.set_threshold(50_000, 10, 10)
 
 
 def _recognised(main: types.ModuleType) -> dict[str, types.FunctionType] | None:
