@@ -19,6 +19,9 @@ LIST_ROUTE = "GET /together/v1/compute/clusters"
 SHORTEST_INTERVAL_SECONDS = 2.0
 """Between two polls while the youngest wait is under half a minute old; later ones are further apart."""
 
+_WARNING = "does not know this version of Pulumi's Python plugin server"
+"""What the provider says about a server that it leaves as it is."""
+
 _PROGRAM = f"""
 import os
 from pulumi_gpufleet import together
@@ -95,6 +98,8 @@ def run_fleet(
             return Phase(one.wall_seconds, one.processor_seconds, clouds.take_requests())
 
         up = phase(project.up())
+        if (_WARNING in measured[0].output) != (server == "plain"):
+            raise BenchFailed(f"the plugin server was to be {server}, and was not")
         ledger = clouds.ledger()
         ready = [line["provisioning_seconds"] for line in ledger if line["status"] == "Ready"]
         if len(ready) != clusters or len(ledger) != clusters:
