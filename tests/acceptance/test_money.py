@@ -12,6 +12,7 @@ import pytest
 from gpufleet_provider.simulator import running
 
 from .crashing import assert_told_plainly
+from .processes import Running, wait_until
 from .stacks import Run, Stack
 from .state_files import cluster_ids, loaded
 
@@ -219,3 +220,27 @@ def test_an_inline_volume_grows_and_is_never_shrunk(stack: Stack) -> None:
         refused(run, "shared_volume.size_tib")
     assert cluster_ids(stack) == known
     assert [it["size_tib"] for it in stack.simulator.ledger()["volumes"]] == [3]
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{"conflict_status": 409}, {"conflict_status": 400}, {"volume_delete_refusal": "success_false"}],
+    ids=str,
+)
+def test_a_volume_that_is_still_bound_is_waited_for(stack: Stack, switches: dict[str, Any]) -> None:
+    """The cloud lets go of a volume some time after its cluster is gone."""
+    stack.simulator.switch("together", **switches)
+    stack.write(with_volume())
+    assert stack.up().exit_code == 0
+    (volume,) = stack.simulator.ledger()["volumes"]
+    stack.simulator.intervene(
+        volume["id"], "edit", is_lifecycle_independent=True, attached_to=[*volume["attached_to"], "a slow release"]
+    )
+    destroying = Running(stack, "destroy", "--yes", "--skip-preview", "--stack", stack.name)
+    asked = "DELETE /together/v1/compute/clusters/storage/volumes/{volume_id}"
+    assert wait_until(lambda: stack.simulator.requests().get(asked, 0) > 1 or not destroying.runs)
+    assert volumes(stack) == ["data"] and stack.live_clusters() == [] and destroying.runs
+    stack.simulator.intervene(volume["id"], "edit", attached_to=[])
+    done = destroying.wait()
+    assert done.exit_code == 0, done.output
+    assert volumes(stack) == []
