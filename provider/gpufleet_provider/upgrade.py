@@ -56,7 +56,7 @@ def install() -> None:
                 serving.stock_handlers[name] = types.FunctionType(handler.__code__, handler.__globals__, name)
             handler.__code__ = getattr(_Shims, name).__code__
         _widen(pool)
-        # Every poll brings a fleet's replies, hardly any of it garbage; a collector at its usual pace never stops looking.
+        # Every poll brings a fleet's replies, hardly any of it garbage; at its usual pace the collector never stops.
         gc.freeze()
         gc.set_threshold(50_000, 10, 10)
 
