@@ -20,6 +20,7 @@ Retries, as prose; `CloudClient._understood` and `_explained` are the same in co
 from __future__ import annotations
 
 import email.utils
+import hashlib
 import ipaddress
 import json as jsonlib
 import random
@@ -180,6 +181,11 @@ class CloudClient:
         )
         # An account that nobody uses any more keeps no connections.
         weakref.finalize(self, self._client.close).atexit = False
+
+    @property
+    def mark(self) -> str:
+        """Twelve hex digits that differ between accounts, and between keys of one; they give no key away."""
+        return hashlib.sha256(f"{self.base_url}\n{self._api_key}".encode()).hexdigest()[:12]
 
     def __repr__(self) -> str:
         return f"CloudClient({self.cloud.name!r}, {_shown(self.base_url)!r})"

@@ -34,7 +34,22 @@ from gpufleet_provider.parsing import parse_info
 from gpufleet_provider.planning import INPUTS, WAIT, prior_inputs
 from gpufleet_provider.waiting import WaitEnded, WaitFailed
 
-__all__ = ["INPUTS", "WAIT", "Account", "KnownIds", "Refusal", "create", "delete", "known_ids", "read", "update"]
+__all__ = [
+    "ACCOUNT",
+    "INPUTS",
+    "WAIT",
+    "Account",
+    "KnownIds",
+    "Refusal",
+    "create",
+    "delete",
+    "known_ids",
+    "read",
+    "update",
+]
+
+ACCOUNT = "__account"
+"""The hidden output that tells accounts apart: what another key does not see is not gone."""
 
 
 # --- Create ---------------------------------------------------------------------------------------------------------
@@ -110,6 +125,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
     except NotFound:
         info = None
     if info is None or lifecycle.gone(info):
+        _refuse_another_account(account, id, outputs)
         became = term_of_the_gone(lifecycle, inputs, outputs) if inputs is not None else None
         if inputs is None or became is None:
             return None
@@ -120,12 +136,22 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
         return lifecycle.outputs(info), None
     inputs = {key: value for key, value in inputs.items() if key != ENDED}
     now = corrected(lifecycle.create_body, inputs, lifecycle.observed(info, inputs))
-    result = {**lifecycle.outputs(info), INPUTS: now}
+    result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: account.client.mark}
     if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
         during = _during(outputs)
         state = "failed" if stands.state == "failed" and during == "create" else "pending"
         result[WAIT] = {"state": state, "words": stands.words, "during": during}
     return result, now
+
+
+def _refuse_another_account(account: Account, id: str, outputs: Properties) -> None:
+    """Raise where the state was written with another key or address: that this one lacks an id proves nothing."""
+    if outputs.get(ACCOUNT, account.client.mark) != account.client.mark:
+        raise Refusal(
+            f"{account.lifecycle.token} {id}: {account.client.cloud.title} shows no such id, but the state was written "
+            "with another key or address, where it may well run. Go back to that key; or, if it is certainly deleted, "
+            "take it out with `pulumi state delete`"
+        )
 
 
 # --- Update ---------------------------------------------------------------------------------------------------------
@@ -181,6 +207,11 @@ def delete(account: Account, id: str, outputs: Properties) -> None:
     lifecycle, client = account.lifecycle, account.client
     account.remember(id)
     deadline = _deadline(lifecycle.timeouts.delete_seconds)
+    if outputs.get(ACCOUNT, client.mark) != client.mark:
+        try:
+            account.watcher.fresh(id)
+        except NotFound:
+            _refuse_another_account(account, id, outputs)
     if WAIT in outputs:
         outputs = _completed(account, id, outputs)
     try:
@@ -259,17 +290,18 @@ def _awaited(
         return lifecycle.readiness(parse_info(lifecycle.info_body, raw), inputs)
 
     known = {**_without_wait(olds), lifecycle.id_field: id}
+    kept_beside = {INPUTS: inputs, ACCOUNT: account.client.mark}
     try:
         raw = account.watcher.wait(id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress)
-        return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), INPUTS: inputs}
+        return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept_beside}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
         for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
         wait = {"state": "failed" if for_good else "pending", "words": f"{one_line(ended)}{kept}", "during": during}
-        return {**_shown(lifecycle, ended.raw, known), INPUTS: inputs, WAIT: wait}
+        return {**_shown(lifecycle, ended.raw, known), **kept_beside, WAIT: wait}
     except Exception as error:
-        return {**known, INPUTS: inputs, WAIT: {"state": "pending", "words": one_line(error), "during": during}}
+        return {**known, **kept_beside, WAIT: {"state": "pending", "words": one_line(error), "during": during}}
 
 
 def _shown(lifecycle: Lifecycle[Any], raw: Properties | None, known: Properties) -> Properties:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gpufleet_provider.simulator import running
 
 from .stacks import KEY, Stack
 
@@ -180,3 +181,23 @@ def test_a_new_cluster_that_the_catalogue_rules_out_is_warned_of(stack: Stack) -
     preview = stack.preview()
     assert preview.exit_code == 0
     assert any("us-east-2 has no H100_SXM" in line for line in preview.output.splitlines()), preview.output
+
+
+def test_another_account_does_not_empty_the_state(stack: Stack) -> None:
+    """Another account knows none of our ids: that is no word about the clusters, and no delete of them."""
+    # From the environment: what stands in the config is kept in the state, and a refresh takes it from there.
+    stack.configure(**{"together:apiKey": "", "together:baseUrl": ""})
+    ours = {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": f"{stack.simulator.url}/together"}
+    stack.environment = ours
+    stack.write(program())
+    assert stack.up().exit_code == 0
+    (cluster,) = stack.live_clusters()
+    with running(speed=1200) as another:
+        stack.environment = {**ours, "TOGETHER_BASE_URL": f"{another.url}/together"}
+        for run in (stack.refresh(), stack.destroy()):
+            assert run.exit_code != 0 and run.is_clean
+            assert any("another key or address" in line for line in run.output.splitlines()), run.output
+        assert [it["id"] for it in stack.resources("together:Cluster")] == [cluster["id"]]
+    stack.environment = {**ours, "TOGETHER_API_KEY": "another-key-of-the-same-account"}
+    assert stack.refresh().exit_code == 0
+    assert [it["id"] for it in stack.resources("together:Cluster")] == [cluster["id"]]

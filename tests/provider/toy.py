@@ -247,6 +247,8 @@ class _NoPace:
 class ToyClient:
     """What a watcher and a lifecycle ask of a client."""
 
+    mark = "toy"
+
     def __init__(self, cloud: ToyCloud) -> None:
         self.cloud = cloud
         self.by_id = _NoPace()

@@ -211,7 +211,7 @@ class ClusterCreate(Body):
     """Tests that the GPUs must pass while the cluster is brought up."""
 
     confirm_forfeit: Annotated[bool | None, Local()] = None
-    """Set it to let a replacement or a delete forfeit what is left of a prepaid term. It is not sent to Together."""
+    """Set it to let a replacement forfeit what is left of a prepaid term. It is not sent to Together."""
 
 
 # --- Update body ----------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ class ClusterArgsDict(TypedDict):
     run while a cluster is brought up: on a living one the change has no effect.
     """
     confirm_forfeit: NotRequired[pulumi.Input[bool | None]]
-    """Set it to let a replacement or a delete forfeit what is left of a prepaid term. It is not sent to Together."""
+    """Set it to let a replacement forfeit what is left of a prepaid term. It is not sent to Together."""
 
 
 @pulumi.output_type
@@ -375,8 +375,8 @@ class Cluster(
         :param acceptance_tests_params: Tests that the GPUs must pass while the cluster is brought up. A later
             change only warns: acceptance tests run while a cluster is brought up: on a living one the change
             has no effect.
-        :param confirm_forfeit: Set it to let a replacement or a delete forfeit what is left of a prepaid term.
-            It is not sent to Together.
+        :param confirm_forfeit: Set it to let a replacement forfeit what is left of a prepaid term. It is not
+            sent to Together.
         """
         super().__init__(
             resource_name,
