@@ -154,6 +154,24 @@ def test_one_fault_at_a_time(life: int, stack: Stack, record_property: Callable[
     run.end()
 
 
+@pytest.mark.crash
+@pytest.mark.parametrize("accepted", [True, None], ids=["done at once", "done late"])
+def test_a_create_that_is_not_answered_for_a_minute(
+    accepted: bool | None, stack: Stack, pytestconfig: pytest.Config
+) -> None:
+    """The client gives up after a minute, and looks what has become of it."""
+    if crash_seeds(pytestconfig) <= QUICK_CRASH_SEEDS:
+        pytest.skip("takes minutes: in the long form only")
+    for path in ("/compute/clusters", "/clusters/create"):
+        stack.simulator.fault("slow", method="POST", path=path, delay_seconds=61, accepted=accepted)
+    run = Life(stack)
+    done = run.step("create")
+    assert done.exit_code == 0, done.output
+    assert "the answer to the create was lost" in done.output
+    run.check("create")
+    assert len(stack.simulator.ledger()["clusters"]) == 2
+
+
 def test_the_table_is_whole(stack: Stack) -> None:
     """Without any fault, a life asks what the table says, and nothing else."""
     run = Life(stack)
