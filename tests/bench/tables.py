@@ -30,6 +30,7 @@ def fleet_table(fleets: Sequence[Fleet]) -> str:
         ("engine, peak MB", lambda it: _megabytes(it.peak_bytes, "engine")),
         ("program, peak MB", lambda it: _megabytes(it.peak_bytes, "program")),
         ("state per cluster, bytes", lambda it: f"{it.state_bytes:.0f}"),
+        ("  of these inputs and outputs", lambda it: f"{it.property_bytes:.0f}"),
         ("state file per cluster, bytes", lambda it: f"{it.stored_bytes:.0f}"),
         ("requests per cluster: up", lambda it: f"{it.up.requests.total() / it.clusters:.2f}"),
         ("  of these not lists", lambda it: f"{_besides_lists(it.up) / it.clusters:.2f}"),
