@@ -60,6 +60,20 @@ _CLUSTERS = {
 
 _CREATE_FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=False)"
 
+SWITCHES: tuple[dict[str, dict[str, Any]], ...] = (
+    {},
+    {"together": {"deleted_cluster": "tombstone", "delete_while_deleting": 409, "error_shape": "rpc"}},
+    {"together": {"delete_while_deleting": 404, "driver_readback": "full", "error_shape": "text"}},
+    {"together": {"visible_after_seconds": 300}, "shadeform": {"visible_after_seconds": 300}},
+    {"together": {"unlisted_phases": "undocumented", "status_while_scaling": "WaitingForDataPlaneNodes"}},
+    {"together": {"volume_delete_refusal": "success_false", "cluster_config_update": "replace"}},
+    {"together": {"unique_cluster_names": True}, "shadeform": {"unique_cluster_names": True}},
+    {"shadeform": {"delete_while_deleting": 409, "error_shape": "nested", "absent_fields": "null"}},
+    {"shadeform": {"delete_while_deleting": 404, "status_words": "other", "active_before_members": True}},
+    {"shadeform": {"delete_while_creating": "refuse", "error_shape": "message"}},
+)
+"""How the clouds may be, where nobody knows it."""
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -96,6 +110,7 @@ class Plan:
     """Whether a replacement is created before what it replaces is deleted."""
     is_upgraded: bool
     """Whether the plugin upgrades Pulumi's plugin server; else it lives on the plain contract."""
+    switches: dict[str, dict[str, Any]]
 
     def program(self, changed: bool) -> str:
         """Return the program, before or after the change of the phase."""
@@ -113,7 +128,8 @@ class Plan:
     def __str__(self) -> str:
         server = "" if self.is_upgraded else " on the stock server"
         phase = f"create-first {self.phase}" if self.creates_first else self.phase
-        return f"seed {self.seed}: {self.fault} in {phase} of {', '.join(self.clusters)}{server}, {self.moment}"
+        what = f"{self.fault} in {phase} of {', '.join(self.clusters)}{server}"
+        return f"seed {self.seed}: {what}, {self.moment}, {self.switches}"
 
 
 def plan_of(seed: int) -> Plan:
@@ -125,7 +141,7 @@ def plan_of(seed: int) -> Plan:
     names = dice.sample(sorted(_CLUSTERS), dice.choice((1, 1, 2, 3)))
     if phase == "update" and names == ["burst"]:
         names = ["burst", "store"]
-    return Plan(
+    plan = Plan(
         seed=seed,
         clusters=tuple(names),
         phase=phase,
@@ -137,7 +153,10 @@ def plan_of(seed: int) -> Plan:
         goes_straight_to_destroy=phase == "destroy" and dice.random() < 0.5,
         creates_first=phase == "replace" and dice.random() < 0.25,
         is_upgraded=dice.random() < 0.8,
+        switches=dice.choice(SWITCHES),
     )
+    # Where names are unique, nothing can be created ahead of what it replaces.
+    return dataclasses.replace(plan, switches={}) if plan.creates_first else plan
 
 
 def _moment(dice: random.Random, phase: Phase, fault: str) -> Moment:

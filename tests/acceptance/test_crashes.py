@@ -39,6 +39,8 @@ def test_nothing_is_lost_or_paid_twice(
 
 
 def _crash(stack: Stack, plan: Plan) -> bool:
+    for cloud, switches in plan.switches.items():
+        stack.simulator.switch(cloud, **switches)
     stack.write(plan.program(changed=False))
     if plan.phase != "up":
         assert settled(stack, "up").exit_code == 0
