@@ -115,7 +115,7 @@ def output_lines(outputs: Properties) -> list[str]:
     if not outputs:
         return []
     width = max(len(key) for key in outputs)
-    return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value)}" for key, value in outputs.items())]
+    return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value, None)}" for key, value in outputs.items())]
 
 
 __all__ = ["TITLES", "PlainDisplay", "duration_text", "output_lines", "reasons"]

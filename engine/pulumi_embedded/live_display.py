@@ -42,11 +42,20 @@ class _Row:
     urn: str
     op: str
     status: str
-    info: str = ""
+    reasons: str = ""
+    said: str = ""
+    """Its latest line; a line that was only meant for the time under way goes when that ends."""
+    said_in_passing: bool = False
     started: float = field(default_factory=time.monotonic)
     seconds: float | None = None
     """How long it took; None while it is under way."""
     failed: bool = False
+
+    @property
+    def info(self) -> str:
+        """What the last column shows."""
+        passed = self.said_in_passing and self.seconds is not None
+        return self.reasons if passed or not self.said else self.said
 
 
 class LiveDisplay:
@@ -92,7 +101,7 @@ class LiveDisplay:
         first = f"{event.prefix}{event.message.strip().splitlines()[0]}"
         row = self._rows.get(event.urn)
         if row is not None:
-            row.info = first
+            row.said, row.said_in_passing = first, event.ephemeral
         else:
             self._last_said = first
 
@@ -146,11 +155,11 @@ class LiveDisplay:
     def _table(self, rows: list[_Row]) -> Table:
         table = Table(box=None, pad_edge=False, expand=True)
         table.add_column("", width=2, no_wrap=True)
-        table.add_column("Type", no_wrap=True, overflow="ellipsis", ratio=3)
-        table.add_column("Name", no_wrap=True, overflow="ellipsis", ratio=2)
-        table.add_column("Status", no_wrap=True, width=22)
-        table.add_column("Time", no_wrap=True, width=7, justify="right")
-        table.add_column("Info", no_wrap=True, overflow="ellipsis", ratio=4)
+        table.add_column("Type", no_wrap=True, overflow="ellipsis", min_width=17, max_width=32)
+        table.add_column("Name", no_wrap=True, overflow="ellipsis", min_width=8, max_width=32)
+        table.add_column("Status", no_wrap=True, min_width=8)
+        table.add_column("Time", no_wrap=True, min_width=4, justify="right")
+        table.add_column("Info", no_wrap=True, overflow="ellipsis", ratio=1)
         for row in rows:
             style = "bold red" if row.failed else _STYLES.get(row.op, "")
             seconds = time.monotonic() - row.started if row.seconds is None else row.seconds

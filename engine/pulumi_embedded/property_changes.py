@@ -77,8 +77,8 @@ def _value_changes(old: PropertyValue, new: PropertyValue, path: str) -> Iterato
         yield PropertyChange(path, "update", old, new)
 
 
-def shown(value: PropertyValue) -> str:
-    """A value in one line; secrets are `[secret]`, long ones are cut."""
+def shown(value: PropertyValue, longest: int | None = _LONGEST) -> str:
+    """A value in one line; secrets are `[secret]`, what is longer than so many characters is cut."""
     if isinstance(value, OutputValue):
         value = lower(value)
     if isinstance(value, Secret):
@@ -88,12 +88,12 @@ def shown(value: PropertyValue) -> str:
     if isinstance(value, ResourceReference):
         return value.urn
     if isinstance(value, dict):
-        text = "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
+        text = "{" + ", ".join(f"{key}: {shown(item, longest)}" for key, item in value.items()) + "}"
     elif isinstance(value, list):
-        text = "[" + ", ".join(shown(item) for item in value) + "]"
+        text = "[" + ", ".join(shown(item, longest) for item in value) + "]"
     else:
         text = json.dumps(to_checkpoint_json(value, None), ensure_ascii=False)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
 
 
 def step_changes(step: Step) -> list[PropertyChange]:
