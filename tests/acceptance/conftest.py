@@ -14,7 +14,7 @@ from .stacks import PULUMI, Stack
 
 ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
 
-QUICK_CRASH_SEEDS = 24
+QUICK_CRASH_SEEDS = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
