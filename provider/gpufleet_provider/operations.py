@@ -72,7 +72,8 @@ def create(account: Account, inputs: Properties) -> tuple[str, Properties]:
         id = _post(account, before, inputs)
         return id, _awaited(account, id, inputs, deadline, {}, "create")
     id = account.id_of(left)
-    CALL.get().progress(f"taking over {id}, left by an interrupted run")
+    # Said to stay: were it another's after all (two local states of one project and stack), he has to see it.
+    CALL.get().warn(f"{account.lifecycle.token}: taking over {id}, which an interrupted run has left")
     return id, _taken_over(account, id, shown_inputs(account.lifecycle, left, inputs), inputs, deadline)
 
 
