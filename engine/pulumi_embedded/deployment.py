@@ -18,19 +18,17 @@ from .errors import EngineError
 from .events import Events, Prelude, Result, Summary
 from .executor import StepExecutor, StepFailed, Stopped
 from .generator import Options, Refused, StepGenerator
-from .goals import Goal, ReadGoal, carried_over
+from .goals import Goal, carried_over
 from .imports import PlannedImport
 from .language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
 from .ledger import without_dangling
 from .monitor import Services, ShutDown
-from .plugins import DYNAMIC_PACKAGE, PluginHost
-from .provider_api import Invoked, Provider, ProviderError
-from .reading_steps import Import, Refresh
-from .registry import ProviderRegistry, with_plugin
+from .plugins import PluginHost
+from .provider_api import Provider
+from .reading_steps import Refresh
+from .registrations import Registrations
+from .registry import ProviderRegistry
 from .steps import (
-    CreateReplacement,
-    DeleteForReplacement,
-    SkippedCreate,
     Step,
     Untargeted,
 )
@@ -76,7 +74,7 @@ class Outcome:
 
 
 class DeploymentRun:
-    """Runs one deployment (and is `monitor.Deployment` and `steps.StepContext` for its parts)."""
+    """Runs one deployment (and is the `steps.StepContext` of its steps)."""
 
     def __init__(
         self, target: Target, base: Snapshot | None, options: Options, events: Events, journal: Journal | None
@@ -92,15 +90,19 @@ class DeploymentRun:
         self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
         self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
-        self._services = Services(self, events, target.root_directory)
         self._generator = self._new_generator()
-        self._default_providers: dict[tuple[str, str, str], asyncio.Task[str]] = {}
-        self._source_is_done = asyncio.Event()
-        self._is_over = asyncio.Event()
-        self._stop_source = asyncio.Event()
+        self._registrations = Registrations(
+            generator=self._generator,
+            executor=self._executor,
+            registry=self._registry,
+            options=options,
+            config=target.config,
+            disabled_default_providers=target.disabled_default_providers,
+            events=events,
+        )
+        self._services = Services(self._registrations, events, target.root_directory)
         self._canceled = False
         self._failed = False
-        self._stack_outputs: tuple[str, Properties] | None = None
         self._program: Program | None = None
 
     def _new_generator(self) -> StepGenerator:
@@ -134,16 +136,13 @@ class DeploymentRun:
                 await self._delete(self._states)
             elif kind == "resource-import":
                 await self._import()
-        except (Refused, Stopped, StepFailed):
-            self._failed = True
+        except (Refused, Stopped, StepFailed, ShutDown):
+            self._failed = self._failed or not self._canceled
         except EngineError as error:
             self._failed = True
             self._events.error(str(error))
         finally:
-            self._executor.stop()
-            await self._services.settle()
-            self._is_over.set()
-            self._finish_stack_outputs()
+            await self._wind_up()
             await self._registry.close()
             await self._services.stop()
         result = self._result()
@@ -158,8 +157,15 @@ class DeploymentRun:
         )
         return outcome
 
+    async def _wind_up(self) -> None:
+        """Let what is under way come to its end, then tell the program that the deployment is over."""
+        self._executor.stop()
+        await self._services.settle()
+        self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
+        self._registrations.over.set()
+
     def _result(self) -> Result:
-        if self._failed or self._executor.failed or self._generator.failed:
+        if self._failed or self._registrations.failed or self._executor.failed or self._generator.failed:
             return "failed"
         return "canceled" if self._canceled else "succeeded"
 
@@ -173,7 +179,7 @@ class DeploymentRun:
         if self._canceled:
             return
         self._canceled = True
-        self._end_source()
+        self._registrations.end()
         await self._host.cancel()
 
     def kill(self) -> None:
@@ -206,7 +212,6 @@ class DeploymentRun:
     # --- the program -------------------------------------------------------------------------------------------------
 
     async def _update(self) -> None:
-        self._generator = self._new_generator()
         target = self._target
         settings = ProgramSettings(
             project=target.project,
@@ -232,23 +237,20 @@ class DeploymentRun:
                 await self._services.settle()
                 await self._after_program()
         finally:
-            self._executor.stop()
-            await self._services.settle()
-            self._finish_stack_outputs()
-            self._is_over.set()
-            await (program.finish() if self._source_is_done.is_set() else program.stop())
+            await self._wind_up()
+            await (program.finish() if self._registrations.done.is_set() else program.stop())
             exit_.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await exit_
 
     async def _run_source(self, exit_: asyncio.Future[int]) -> None:
         """Wait until the program has declared everything, or has failed, or the deployment was stopped."""
-        done = asyncio.ensure_future(self._source_is_done.wait())
-        stop = asyncio.ensure_future(self._stop_source.wait())
+        done = asyncio.ensure_future(self._registrations.done.wait())
+        stop = asyncio.ensure_future(self._registrations.stopped.wait())
         await asyncio.wait([exit_, done, stop], return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
         stop.cancel()
-        if self._stop_source.is_set() or self._source_is_done.is_set():
+        if self._registrations.stopped.is_set() or self._registrations.done.is_set():
             return
         code = exit_.result()
         self._failed = True
@@ -263,168 +265,30 @@ class DeploymentRun:
 
     async def _after_program(self) -> None:
         targets = self._options.targets
-        known = {state.urn for state in self._states} | self._generator.urns
+        known = {state.urn for state in self._states} | self._generator.identities.claimed
         missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
+        kept = self._needed_by_failed()
         await self._delete(
-            [state for state in self._states if state.delete or not self._generator.is_operated_on(state.urn)]
+            [
+                state
+                for state in self._states
+                if (state.delete or not self._generator.is_operated_on(state.urn)) and state.urn not in kept
+            ]
         )
         for urn in missing:
             self._failed = True
             self._events.error(f"Target '{urn}' could not be found in the stack.")
 
-    async def program_is_done(self) -> None:
-        """The program has declared everything; returns when the deployment is over."""
-        self._source_is_done.set()
-        await self._is_over.wait()
-
-    def crash(self, error: Exception) -> None:
-        """Something went wrong that nobody foresaw: tell it, and bring the deployment to an end."""
-        self._failed = True
-        self._events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
-        self._end_source()
-
-    # --- what the program asks ---------------------------------------------------------------------------------------
-
-    async def register(self, goal: Goal) -> tuple[ResourceState, str]:
-        """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
-        with self._ending_on_failure():
-            new, steps = await self._generator.register(goal)
-            for step in steps:
-                self._generator.check_skipped(step)
-            if self._executor.failed_urns and self._needs_failed(new):
-                self._executor.failed_urns.add(new.urn)
-                return new, "skipped"
-            await self._companions_are_gone(steps)
-            try:
-                await self._run_steps(steps)
-                if steps and isinstance(steps[0], Import):
-                    new, steps = await self._generator.after_import(goal, new)
-                    await self._executor.run(steps)
-            except StepFailed:
-                if self._options.continue_on_error:
-                    return new, "failed"
-                raise
-            skipped = any(isinstance(step, SkippedCreate) for step in steps)
-            carried = next((s.new for s in reversed(steps) if isinstance(s, Untargeted) and s.new), None)
-            return carried or new, "unknown" if skipped else "success"
-
-    async def _run_steps(self, steps: Sequence[Step]) -> None:
-        try:
-            await self._executor.run(steps)
-        finally:
-            for step in steps:
-                if isinstance(step, DeleteForReplacement):
-                    self._generator.condemned[id(step.old)].set()
-
-    async def _companions_are_gone(self, steps: Sequence[Step]) -> None:
-        """Wait for the deletion of what another resource's replacement takes along, before it is made anew."""
-        own = {id(step.old) for step in steps if isinstance(step, DeleteForReplacement)}
-        for step in steps:
-            deletion = self._generator.condemned.get(id(step.old))
-            if isinstance(step, CreateReplacement) and deletion is not None and id(step.old) not in own:
-                await deletion.wait()
-
-    def _needs_failed(self, new: ResourceState) -> bool:
-        return any(urn in self._executor.failed_urns for urn in new.dependency_urns)
-
-    async def read(self, goal: ReadGoal) -> ResourceState:
-        """Look at somebody else's resource."""
-        with self._ending_on_failure():
-            new, steps = self._generator.read(goal)
-            await self._executor.run(steps)
-            return new
-
-    async def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Take the outputs of a component; those of the stack wait for the end, which says how to merge them."""
-        if urns.type_of(urn) == urns.ROOT_TYPE:
-            self._stack_outputs = (urn, outputs)
-            return
-        if self._executor.stopped:
-            raise ShutDown
-        self._executor.register_outputs(urn, outputs)
-
-    async def invoke(self, token: str, args: Properties, provider: str, version: str, download_url: str) -> Invoked:
-        """Call a function of a package."""
-        if self._executor.stopped:
-            raise ShutDown
-        package = urns.package_of(token)
-        instance: Provider
-        if package == "pulumi":
-            instance = self._host.builtin
-        else:
-            reference = provider or await self.default_provider(package, version, download_url, token)
-            instance = await self._registry.ensure(reference)
-        try:
-            return await instance.invoke(token, args, self.preview)
-        except ProviderError as error:
-            raise ProviderError(f"invocation of {token} returned an error: {error}") from None
-
-    async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
-        """The reference of the package's default provider, which is made if need be."""
-        disabled = self._target.disabled_default_providers
-        if package != "pulumi" and ("*" in disabled or package in disabled):
-            with self._ending_on_failure():
-                raise ProviderError(
-                    f"Default provider for '{package}' disabled. '{user}' must use an explicit provider."
-                )
-        key = (package, version, download_url)
-        if key not in self._default_providers:
-            self._default_providers[key] = asyncio.ensure_future(self._make_default_provider(*key))
-        return await asyncio.shield(self._default_providers[key])
-
-    async def _make_default_provider(self, package: str, version: str, download_url: str) -> str:
-        goal = Goal(
-            type=urns.provider_type(package),
-            name=urns.default_provider_name(version, download_url),
-            custom=True,
-            properties=with_plugin(self._package_config(package), version, download_url),
-        )
-        state, _ = await self.register(goal)
-        return urns.reference(state.urn, state.id)
-
-    def _package_config(self, package: str) -> dict[str, PropertyValue]:
-        config: dict[str, PropertyValue] = {}
-        for key, value in sorted(self._target.config.items()):
-            namespace, _, name = key.partition(":")
-            if package == DYNAMIC_PACKAGE:
-                config[key] = value
-            elif namespace == package:
-                config[name] = value
-        return config
-
-    @contextlib.contextmanager
-    def _ending_on_failure(self):  # noqa: ANN202 (a generator-based context manager)
-        """End the deployment when its program asks for something that fails; the caller only learns that it is over."""
-        if self._executor.stopped:
-            raise ShutDown
-        try:
-            yield
-        except (Refused, StepFailed, Stopped):
-            if self._executor.failed or not self._executor.stopped:
-                self._failed = True
-            self._end_source()
-            raise ShutDown from None
-        except ProviderError as error:
-            self._failed = True
-            self._events.error(str(error))
-            self._end_source()
-            raise ShutDown from None
-
-    def _end_source(self) -> None:
-        self._executor.stop()
-        self._services.mute_program()
-        self._stop_source.set()
-
-    def _finish_stack_outputs(self) -> None:
-        if self._stack_outputs is None:
-            return
-        (urn, outputs), self._stack_outputs = self._stack_outputs, None
-        old = self._generator.olds.get(urn)
-        if self._result() != "succeeded" and old is not None:
-            # An output that this run did not get to is not an output that the program dropped.
-            outputs = old.outputs | outputs
-        with contextlib.suppress(ProviderError):
-            self._executor.register_outputs(urn, outputs)
+    def _needed_by_failed(self) -> set[str]:
+        """What the old states of failed resources need, now that these stay as they were."""
+        needed: set[str] = set()
+        open_ = [urn for urn in self._executor.failed_urns if urn in self._generator.olds]
+        while open_:
+            for urn in self._generator.olds[open_.pop()].dependency_urns:
+                if urn not in needed and urn in self._generator.olds:
+                    needed.add(urn)
+                    open_.append(urn)
+        return needed
 
     # --- deletions ---------------------------------------------------------------------------------------------------
 
@@ -459,14 +323,16 @@ class DeploymentRun:
         steps = [Refresh(state, state) for state in self._states if targets is None or state.urn in targets]
         await asyncio.gather(*(self._refresh_one(step) for step in steps))
         replaced = {id(step.old): step.new for step in steps}
-        self._states = without_dangling(
-            [new for state in self._states if (new := replaced.get(id(state), state)) is not None]
-        )
+        found = [new for state in self._states if (new := replaced.get(id(state), state)) is not None]
+        self._states = without_dangling(found)
+        for before, after in zip(found, self._states, strict=True):
+            if after is not before and self._journal is not None:
+                self._journal.record(after, removes=before)
         if self._executor.failed:
             raise StepFailed
         if self._canceled:
             raise Stopped
-        self._generator = self._new_generator()
+        self._generator = self._registrations.generator = self._new_generator()
 
     async def _refresh_one(self, step: Refresh) -> None:
         # One that cannot be read keeps its state, and the others are read all the same.
@@ -479,7 +345,9 @@ class DeploymentRun:
         stack, project = self._target.stack, self._target.project
         root = self._root()
         if root is None:
-            root, _ = await self.register(Goal(type=urns.ROOT_TYPE, name=f"{project}-{stack}", custom=False))
+            root, _ = await self._registrations.register(
+                Goal(type=urns.ROOT_TYPE, name=f"{project}-{stack}", custom=False)
+            )
         for entry in self._options.imports:
             parent = entry.parent or root.urn
             urn = urns.make(stack, project, parent, entry.type, entry.name)
@@ -498,7 +366,7 @@ class DeploymentRun:
                 protect=self._options.protect_imports,
                 provider=urns.reference(provider.urn, provider.id)
                 if provider
-                else await self.default_provider(package, entry.version, "", entry.type),
+                else await self._registrations.default_provider(package, entry.version, "", entry.type),
             )
             step = PlannedImport(None, new)
             step.entry = entry

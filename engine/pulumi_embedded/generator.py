@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import urn as urns
-from .aliases import AliasResolver
+from .check_messages import check_message
+from .checkpoint import ResourceState
 from .dependencies import DependencyGraph
 from .diffs import diff_resource, with_replace_on_changes
 from .goals import Goal, ReadGoal, carried_over, state_of
+from .identities import Conflict, Identities
 from .property_paths import keep_old
 from .provider_api import Checked, Diff, DiffUnavailable, Provider, ProviderError
 from .reading_steps import Import, ImportReplacement, Read, ReadReplacement
@@ -32,15 +34,14 @@ from .steps import (
     Untargeted,
     Update,
 )
-from .values import Properties, PropertyValue, Secret, Unknown, equal, has_unknowns, plain
+from .values import Properties, equal, has_unknowns, plain
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from .checkpoint import ResourceState
     from .events import Events
+    from .goals import Alias
     from .imports import ImportEntry
-    from .provider_api import CheckFailure
     from .targets import Targets
 
 
@@ -87,7 +88,6 @@ class StepGenerator:
     events: Events
     failed: bool = False
     """Whether something was refused in a preview, which goes on to show the rest."""
-    urns: set[str] = field(default_factory=set[str])
     decided: dict[str, str] = field(default_factory=dict[str, str])
     """What was decided about each URN: same, create, update, replace, read, import."""
     deletes: set[str] = field(default_factory=set[str])
@@ -96,24 +96,19 @@ class StepGenerator:
     condemned: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
     """Old states that are deleted before their replacement, by identity; set when that is over."""
     provider_states: dict[str, ResourceState] = field(default_factory=dict[str, "ResourceState"])
-    goals: dict[str, Goal] = field(default_factory=dict[str, Goal])
-    aliased: dict[str, str] = field(default_factory=dict[str, str])
-    """Present URN by the old one under which the resource was found."""
-    matched: dict[str, str] = field(default_factory=dict[str, str])
-    """Old URN by present one."""
     _replace_keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    identities: Identities = field(init=False)
     _companions: Companions = field(init=False)
 
     def __post_init__(self) -> None:
+        self.identities = Identities(self.stack, self.project, self.olds)
         self._companions = Companions(self.graph, self.olds, self.registry)
 
     # --- what is asked -----------------------------------------------------------------------------------------------
 
     async def register(self, goal: Goal) -> tuple[ResourceState, Sequence[Step]]:
         """The steps towards the goal and the state that they lead to. Raises `Refused` or `ProviderError`."""
-        urn = self._claim(goal.parent, goal.type, goal.name)
-        old, alias = self._find_old(urn, goal.name, goal.type, goal.parent, goal)
-        self.goals[urn] = goal
+        urn, old, alias = self._identify(goal.parent, goal.type, goal.name, goal.aliases)
         new = state_of(goal, urn, old, alias)
         if urns.is_provider_type(goal.type):
             self.provider_states[urn] = new
@@ -124,10 +119,7 @@ class StepGenerator:
 
     def read(self, goal: ReadGoal) -> tuple[ResourceState, Sequence[Step]]:
         """The steps to look at somebody else's resource."""
-        from .checkpoint import ResourceState
-
-        urn = self._claim(goal.parent, goal.type, goal.name)
-        old, alias = self._find_old(urn, goal.name, goal.type, goal.parent, None)
+        urn, old, alias = self._identify(goal.parent, goal.type, goal.name, ())
         new = ResourceState(
             urn=urn,
             type=goal.type,
@@ -150,44 +142,18 @@ class StepGenerator:
         self.decided[urn] = "read"
         return new, [Read(old, new)]
 
+    def _identify(
+        self, parent: str, type_: str, name: str, aliases: Sequence[Alias]
+    ) -> tuple[str, ResourceState | None, str]:
+        try:
+            urn = self.identities.claim(parent, type_, name)
+            return urn, *self.identities.find_old(urn, parent, aliases)
+        except Conflict as conflict:
+            self._refuse(str(conflict), conflict.urn)
+
     def is_operated_on(self, urn: str) -> bool:
         """Whether this run has met the resource, under its present name or an earlier one."""
-        return self.decided.get(self.aliased.get(urn, urn), "create") != "create"
-
-    # --- which resource is it ----------------------------------------------------------------------------------------
-
-    def _claim(self, parent: str, type_: str, name: str) -> str:
-        if parent and parent not in self.urns:
-            self._refuse(f"could not find parent resource {parent}", "")
-        urn = urns.make(self.stack, self.project, parent, type_, name)
-        if urn in self.urns:
-            self._refuse(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn)
-        self.urns.add(urn)
-        return urn
-
-    def _find_old(
-        self, urn: str, name: str, type_: str, parent: str, goal: Goal | None
-    ) -> tuple[ResourceState | None, str]:
-        if urn in self.aliased:
-            self._refuse(
-                f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{self.aliased[urn]}'", urn
-            )
-        if urn in self.olds:
-            return self.olds[urn], ""
-        resolver = AliasResolver(self.stack, self.project, self.matched)
-        for alias in resolver.candidates(name, type_, parent, goal.aliases if goal else []):
-            if alias == urn or alias not in self.olds:
-                continue
-            other = alias if alias in self.urns else self.aliased.get(alias)
-            if other is not None:
-                self._refuse(
-                    f"Duplicate resource alias '{alias}' applied to resource with URN '{urn}' "
-                    f"conflicting with resource with URN '{other}'",
-                    urn,
-                )
-            self.aliased[alias], self.matched[urn] = urn, alias
-            return self.olds[alias], alias
-        return None, ""
+        return self.decided.get(self.identities.present(urn), "create") != "create"
 
     # --- what to do about it -----------------------------------------------------------------------------------------
 
@@ -245,7 +211,7 @@ class StepGenerator:
     def _accept(self, checked: Checked, new: ResourceState) -> None:
         if checked.failures:
             for failure in checked.failures:
-                self.events.error(_check_message(new, failure), new.urn)
+                self.events.error(check_message(new, failure), new.urn)
             raise Refused
         new.inputs = checked.inputs
 
@@ -288,7 +254,7 @@ class StepGenerator:
             return True
         old_urn, _ = urns.split_reference(old.provider)
         new_urn, _ = urns.split_reference(new.provider)
-        if self.aliased.get(old_urn) == new_urn:
+        if self.identities.present(old_urn) == new_urn:
             return False
         old_state, new_state = self.olds.get(old_urn), self.provider_states.get(new_urn)
         provider = self.registry.find(new.provider)
@@ -371,7 +337,7 @@ class StepGenerator:
     async def _delete_companions(self, urn: str, old: ResourceState) -> list[Step]:
         steps: list[Step] = []
         for state, keys in reversed(await self._companions.of(old, _Settled(self.decided, self.deletes))):
-            if id(state) in self.condemned or self.aliased.get(state.urn, state.urn) in self.decided:
+            if id(state) in self.condemned or self.identities.present(state.urn) in self.decided:
                 continue
             if state.protect:
                 self._refuse(
@@ -443,9 +409,9 @@ class StepGenerator:
         steps: list[Step] = []
         for urn in state.dependency_urns:
             old = self.olds.get(urn)
-            if old is None or self.aliased.get(urn, urn) in self.decided:
+            if old is None or self.identities.present(urn) in self.decided:
                 continue
-            self.urns.add(urn)
+            self.identities.claimed.add(urn)
             self.decided[urn] = "same"
             steps += [*self._carry_dependencies(old), Untargeted(old, carried_over(old))]
         return steps
@@ -469,7 +435,7 @@ class StepGenerator:
             return self.registry
         return await self.registry.ensure(state.provider)
 
-    def _refuse(self, message: str, urn: str) -> None:
+    def _refuse(self, message: str, urn: str) -> NoReturn:
         self.events.error(message, urn)
         raise Refused
 
@@ -478,24 +444,3 @@ class StepGenerator:
         if not self.options.preview:
             raise Refused
         self.failed = True
-
-
-def _check_message(new: ResourceState, failure: CheckFailure) -> str:
-    name = urns.name_of(new.urn)
-    if not failure.property:
-        return f"{new.type} resource '{name}' has a problem: {failure.reason}"
-    value = _shown(new.inputs.get(failure.property))
-    return f"{new.type} resource '{name}': property {failure.property} value {value} has a problem: {failure.reason}"
-
-
-def _shown(value: PropertyValue) -> str:
-    """A value as it stands in a check failure: `{8}`."""
-    if isinstance(value, Secret):
-        return "[secret]"
-    if isinstance(value, Unknown):
-        return "{<unknown>}"
-    if isinstance(value, bool):
-        return "{true}" if value else "{false}"
-    if value is None:
-        return "{<nil>}"
-    return f"{{{value}}}"

@@ -72,6 +72,9 @@ class ShutDown(Exception):
 class Deployment(Protocol):
     """What the services need from the deployment."""
 
+    stopped: asyncio.Event
+    """Set when the program need not go on."""
+
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
         ...
@@ -113,11 +116,6 @@ class Services:
         self._component_providers: dict[str, dict[str, str]] = {}
         self._server: Any | None = None
         self._running: set[asyncio.Task[Any]] = set()
-        self._muted = False
-
-    def mute_program(self) -> None:
-        """Drop what the program still says of itself: the deployment has ended, and it will only complain of that."""
-        self._muted = True
 
     # --- the server ---------------------------------------------------------------------------------------------------
 
@@ -211,7 +209,8 @@ class Services:
 
     async def _log(self, request: Any) -> Any:
         severity = _SEVERITIES.get(request.severity, "info")
-        if severity != "debug" and (request.urn or not self._muted):
+        # After its end the program only complains of that; plugins, which speak of resources, are still to be heard.
+        if severity != "debug" and (request.urn or not self._deployment.stopped.is_set()):
             self._events.emit(Diagnostic(severity, request.message, request.urn, request.ephemeral, request.streamId))
         return empty_pb2.Empty()
 

@@ -160,3 +160,13 @@ def test_only_targeted_resources_are_refreshed(project):
     project.forget_calls()
     project.refresh("--target", SELF + "a")
     assert project.calls() == [("Read", "a")]
+
+
+def test_up_with_refresh_goes_on_from_what_is_left(project):
+    project.program('a = Thing("a")\nb = Thing("b", of=a.id)\nc = Thing("c", of=b.status)')
+    project.up()
+    for path in project.lab.glob("b-*.json"):
+        path.unlink()
+    project.program('a = Thing("a")\nc = Thing("c")')
+    assert project.up("--refresh", "--continue-on-error").operations.count("update c") == 1
+    assert set(project.resources()) == {"test-dev", "default", "a", "c"}

@@ -509,3 +509,12 @@ def test_a_plugin_that_dies_is_named(project, when):
     # Nobody knows what became of it.
     pending = project.deployment()["pending_operations"]
     assert [(op["type"], op["resource"]["urn"]) for op in pending] == [("creating", SELF + "a")]
+
+
+def test_continue_on_error_keeps_what_a_failed_resource_needs(project):
+    project.program('a = Thing("a")\nb = Thing("b", of=a.id)\nThing("c")')
+    project.up()
+    project.program('Thing("b", fail="update")')
+    failed = project.up("--continue-on-error", check=False)
+    assert failed.code == 1
+    assert set(project.resources()) == {"test-dev", "default", "a", "b"}
