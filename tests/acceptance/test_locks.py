@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .crashing import settled
+import pytest
+
+from .crashing import assert_told_plainly, settled
 from .processes import Running, marked_environment, wait_until
 from .stacks import Stack
 from .state_files import cluster_ids
@@ -70,3 +72,23 @@ def test_the_lock_of_a_dead_run_is_named_and_cleared(new_stack: Callable[..., St
     assert settled(stack, "up").exit_code == 0
     assert settled(stack, "destroy").exit_code == 0
     assert stack.live_clusters() == []
+
+
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_a_live_run_whose_lock_was_cleared_is_not_run_over(new_stack: Callable[..., Stack]) -> None:
+    """Clearing the lock of what still runs is a mistake; its journal guards the state all the same."""
+    stack = new_stack(environment=marked_environment())
+    stack.write(PROGRAM)
+    stack.simulator.fault("stuck")
+    first = Running(stack, *UP)
+    assert wait_until(lambda: bool(stack.live_clusters()))
+    assert stack.run("cancel", "--yes", "--stack", stack.name).exit_code == 0
+    second = stack.up()
+    assert second.exit_code != 0
+    assert_told_plainly(second)
+    assert "another engine is at work" in second.output
+    stack.simulator.intervene(stack.live_clusters()[0]["id"], "recover")
+    done = first.wait()
+    assert done.exit_code == 0, done.output
+    assert len(cluster_ids(stack)) == len(stack.simulator.ledger()["clusters"]) == 1
+    assert settled(stack, "destroy").exit_code == 0
