@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from gpufleet_provider.simulator import running
 
-from .processes import Running, end_all, marked_environment, processes_of, wait_until
+from .processes import Running, end_all, marked_environment, processes_of, stock_server_environment, wait_until
 from .stacks import Stack
 from .state_files import loaded
 
@@ -108,27 +108,32 @@ class Watch:
                     assert not canaries_in(pickled, REPLY_CANARY, KEY_CANARY)
 
 
-@pytest.fixture(params=["plain", "secret"])
+@pytest.fixture
 def watch(request: pytest.FixtureRequest, tmp_path: Path, engine: str) -> Iterator[Watch]:
     with running(speed=1200, canary=REPLY_CANARY) as simulator:
         folder = tmp_path / "project"
         (folder / "tmp").mkdir(parents=True)
         # Whatever anybody writes to a temporary file is looked at as well.
-        stack = Stack(folder, simulator, engine, {**marked_environment(), "TMPDIR": str(folder / "tmp")}).init()
+        environment = {**marked_environment(), "TMPDIR": str(folder / "tmp")}
+        if request.param == "secret, stock server":
+            environment |= stock_server_environment()
+        stack = Stack(folder, simulator, engine, environment).init()
         keys = ("together:apiKey", "shadeform:apiKey")
-        if request.param == "secret":
+        key_is_secret = request.param != "plain"
+        if key_is_secret:
             stack.configure(**dict.fromkeys(keys, ""))
             for key in keys:
                 assert stack.run("config", "set", "--secret", key, KEY_CANARY, "--stack", stack.name).exit_code == 0
         else:
             stack.configure(**dict.fromkeys(keys, KEY_CANARY))
-        yield Watch(stack, request.param == "secret")
+        yield Watch(stack, key_is_secret)
         end_all(stack)
 
 
 UP = ("up", "--yes", "--skip-preview")
 
 
+@pytest.mark.parametrize("watch", ["plain", "secret"], indirect=True)
 def test_through_a_whole_life(watch: Watch) -> None:
     stack = watch.stack
     stack.write(FIRST)
@@ -149,6 +154,7 @@ def test_through_a_whole_life(watch: Watch) -> None:
     assert stack.live_clusters() == []
 
 
+@pytest.mark.parametrize("watch", ["plain", "secret, stock server"], indirect=True)
 def test_through_failures(watch: Watch) -> None:
     stack, fault = watch.stack, watch.stack.simulator.fault
     leaks = {"error": {"message": LEAKY_WORDS, "code": "leak"}}
@@ -178,6 +184,7 @@ def test_through_failures(watch: Watch) -> None:
     assert stack.live_clusters() == []
 
 
+@pytest.mark.parametrize("watch", ["plain", "secret"], indirect=True)
 def test_in_what_a_killed_run_leaves(watch: Watch) -> None:
     stack = watch.stack
     stack.write(FIRST)
