@@ -9,7 +9,7 @@ WORKERS ?= auto
 
 # Everybody knows it, so it only guards what is simulated: any other stack needs a passphrase of its own.
 ifeq ($(STACK),dev)
-export PULUMI_CONFIG_PASSPHRASE ?= simulated
+up down: export PULUMI_CONFIG_PASSPHRASE ?= simulated
 endif
 
 .PHONY: install up down test check format sdk bench crash lock clean
@@ -38,9 +38,11 @@ lock: install
 # --- The main job ----------------------------------------------------------------------------------------------------------
 
 # The Pulumi CLI where there is one, else the embedded engine; both read and write the same state.
-PULUMI := $(shell command -v pulumi 2>/dev/null || echo $(BIN)/pulumi-embedded)
-export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
-export PULUMI_SKIP_UPDATE_CHECK ?= true
+PULUMI := $(shell command -v pulumi 2>/dev/null || echo pulumi-embedded)
+up down: export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
+up down: export PULUMI_SKIP_UPDATE_CHECK ?= true
+# Whoever runs the program finds the Python that has its packages.
+up down: export PATH := $(CURDIR)/$(BIN):$(PATH)
 SIMULATED = grep -qs '127.0.0.1:8377' Pulumi.$(STACK).yaml
 
 up: install
