@@ -254,7 +254,7 @@ class StepGenerator:
             return True
         old_urn, _ = urns.split_reference(old.provider)
         new_urn, _ = urns.split_reference(new.provider)
-        if self.identities.present(old_urn) == new_urn:
+        if old_urn != new_urn and self.identities.present(old_urn) == new_urn:
             return False
         old_state, new_state = self.olds.get(old_urn), self.provider_states.get(new_urn)
         provider = self.registry.find(new.provider)
