@@ -80,7 +80,7 @@ bench: install
 	$(BIN)/python -m tests.bench
 
 crash: install
-	$(BIN)/python -m pytest tests/acceptance -m crash --crash-seeds 500 -n $(WORKERS)
+	$(BIN)/python -m pytest tests/acceptance tests/engine -m crash --crash-seeds 500 -n $(WORKERS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
