@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 from .engines import Machines, run_machines
 from .fleets import Fleet, Server, run_fleet
@@ -20,32 +21,73 @@ from .project import PULUMI, Engine
 from .tables import fleet_table, machine_table, verdict_table
 from .targets import verdicts
 
-RunT = TypeVar("RunT", Fleet, Machines)
-
 
 def main() -> int:
-    """Run what the options ask for; returns 1 when --check is given and a target is missed."""
+    """Run what the options ask for; returns 1 when --check is given and a target is missed, 2 when a run broke off."""
     options = _options()
+    # So that an end from outside, too, ends the processes that are measured and shows what has been measured.
+    signal.signal(signal.SIGTERM, _end)
     print(_machine(), flush=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as folder:
-        directory = Path(folder).resolve()
-        try:
-            fleets, machines = _fleets(directory, options), _machines(directory, options)
-        except BenchFailed as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            return 2
+    fleets: list[Fleet] = []
+    machines: list[Machines] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as folder:
+            _measure(Path(folder).resolve(), options, fleets, machines)
+    except BenchFailed as failure:
+        print(f"\nbench: {failure}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        missed = _report(fleets, machines, options.provisioning)
+    return 1 if missed and options.check else 0
+
+
+def _end(*_: object) -> None:
+    sys.exit(143)
+
+
+def _measure(directory: Path, options: argparse.Namespace, fleets: list[Fleet], machines: list[Machines]) -> None:
+    """Measure one thing after the other; what is done is in the lists, whatever becomes of the rest."""
+
+    def clusters(engine: Engine, server: Server, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            with _told(f"{size} clusters on the {server} server, {engine}"):
+                fleets.append(run_fleet(directory, size, engine, server, options.provisioning, options.seed))
+
+    def without_cloud(engine: Engine, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            with _told(f"{size} machines, {engine}"):
+                machines.append(run_machines(directory, size, engine))
+
+    without_cloud("embedded", options.machines)
+    without_cloud("pulumi", options.pulumi_machines if PULUMI else [])
+    clusters("embedded", "upgraded", options.fleets)
+    clusters("embedded", "plain", options.plain)
+    clusters("pulumi", "upgraded", options.pulumi_fleets if PULUMI else [])
+
+
+def _report(fleets: Sequence[Fleet], machines: Sequence[Machines], provisioning: tuple[float, float]) -> int:
+    """Print what was measured; returns how many targets are missed."""
     if fleets:
-        print(f"\nTogether clusters of one node, simulated, {_range(options.provisioning)} of provisioning each")
+        print(f"\nTogether clusters of one node, simulated, {_range(provisioning)} of provisioning each")
         print(fleet_table(fleets))
     if machines:
-        print()
-        print(machine_table(machines))
+        print(f"\n{machine_table(machines)}")
     found = verdicts(fleets, machines)
-    print()
-    print(verdict_table(found))
     missed = sum(not verdict.met for verdict in found)
-    print(f"\n{len(found) - missed} of {len(found)} targets met")
-    return 1 if missed and options.check else 0
+    if found:
+        print(f"\n{verdict_table(found)}\n\n{len(found) - missed} of {len(found)} targets met", flush=True)
+    return missed
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Generator[None]:
+    """Say on stderr what is going on: a whole run takes a while."""
+    began = time.monotonic()
+    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
+    yield
+    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -72,48 +114,15 @@ def _options() -> argparse.Namespace:
     quick = {
         "fleets": [10, 100],
         "plain": [10],
-        "pulumi_fleets": [10],
+        "pulumi_fleets": [],
         "machines": [100, 1000],
         "pulumi_machines": [100],
-        "provisioning": (5.0, 10.0),
+        "provisioning": (3.0, 6.0),
     }
     for name, value in (quick if options.quick else usual).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     return options
-
-
-def _fleets(directory: Path, options: argparse.Namespace) -> list[Fleet]:
-    def of(engine: Engine, server: Server, sizes: Sequence[int]) -> list[Fleet]:
-        return [
-            _told(
-                f"{size} clusters on the {server} server, {engine}",
-                lambda size=size: run_fleet(directory, size, engine, server, options.provisioning, options.seed),
-            )
-            for size in sizes
-        ]
-
-    measured = of("embedded", "upgraded", options.fleets) + of("embedded", "plain", options.plain)
-    return measured + (of("pulumi", "upgraded", options.pulumi_fleets) if PULUMI else [])
-
-
-def _machines(directory: Path, options: argparse.Namespace) -> list[Machines]:
-    def of(engine: Engine, sizes: Sequence[int]) -> list[Machines]:
-        return [
-            _told(f"{size} machines, {engine}", lambda size=size: run_machines(directory, size, engine))
-            for size in sizes
-        ]
-
-    return of("embedded", options.machines) + (of("pulumi", options.pulumi_machines) if PULUMI else [])
-
-
-def _told(what: str, run: Callable[[], RunT]) -> RunT:
-    """Say on stderr what is going on: a whole run takes a while."""
-    began = time.monotonic()
-    print(f"{what} ... ", end="", file=sys.stderr, flush=True)
-    result = run()
-    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    return result
 
 
 def _machine() -> str:
