@@ -65,7 +65,11 @@ class _Watch:
                 (self.ours if self.mark in (_PROC / str(pid) / "environ").read_bytes() else self._strangers).add(pid)
         for pid in self.ours:
             with contextlib.suppress(OSError, ValueError, StopIteration):
-                part = _part((_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0"))
+                command = (_PROC / str(pid) / "cmdline").read_bytes()
+                if not command:
+                    # It has ended, and only waits to be reaped: it was counted when it still had a name.
+                    continue
+                part = _part(command.decode(errors="replace").split("\0"))
                 lines = (_PROC / str(pid) / "status").read_text().splitlines()
                 kilobytes = int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
                 self.peak_bytes[part] = max(self.peak_bytes.get(part, 0), kilobytes * 1024)
