@@ -38,6 +38,12 @@ class KnownIds:
     """Those that this run has deleted."""
     viewed: set[str] = field(default_factory=set[str])
     """URNs that were read and neither checked nor compared since: a refresh compares next, to show what has drifted."""
+    unreplaced: dict[str, str] = field(default_factory=dict[str, str])
+    """Of each URN that a diff found no reason to replace and that is prepaid: why it is not to be replaced unasked."""
+    anew: dict[str, Properties] = field(default_factory=dict[str, Properties])
+    """The inputs of each URN that was checked last as one to be created: if it is deleted first, it is replaced."""
+    claimed: dict[tuple[Any, ...], str] = field(default_factory=dict[tuple[Any, ...], str])
+    """Names, each with its place, that this run creates something under, and the URN of that."""
 
 
 _claims = threading.Lock()
@@ -184,6 +190,41 @@ def _matches(account: Account, listed: list[Properties], inputs: Properties) -> 
         if lifecycle.live(info) and all(shown.get(name) in (None, inputs.get(name)) for name in places):
             found.append(raw)
     return found
+
+
+def claim_name(account: Account, inputs: Properties) -> None:
+    """Keep a name for the resource that is being created; raises Refusal where another of this run has it.
+
+    Two of them would both find nothing under it, and of two posts nobody could tell whose answer was lost.
+    """
+    lifecycle, urn = account.lifecycle, CALL.get().urn
+    if not urn:
+        return
+    name = inputs[lifecycle.name_field]
+    with _claims:
+        holder = account.known.claimed.setdefault((name, *(inputs.get(place) for place in lifecycle.place_fields)), urn)
+    if holder != urn:
+        raise Refusal(
+            f"create of {lifecycle.token} {name!r}: {holder.rpartition('::')[2]!r} of this program has that name, too; "
+            f"nothing was created. Give one of them another {lifecycle.name_field}"
+        )
+
+
+def warn_of_twins(account: Account, id: str, inputs: Properties) -> None:
+    """Warn of what lives under the name that is this resource's alone, by the list that was read last.
+
+    No API has an idempotency key: a create that a killed run had sent may be carried out, or shown, only after the
+    next run has looked for it, and created another. From then on nobody knew of it, if this did not say so.
+    """
+    lifecycle, name = account.lifecycle, inputs.get(account.lifecycle.name_field)
+    if name is None or inputs.get(OFFERED_NAME) != name:
+        return
+    twins = [raw for raw in _matches(account, account.watcher.newest_list(), inputs) if account.id_of(raw) != id]
+    for twin in map(account.id_of, twins):
+        CALL.get().warn(
+            f"{lifecycle.token} {twin} runs as {name!r} beside {id}, and costs money: an interrupted run has made it, "
+            "and this state does not hold it. `gpufleet orphans --stack NAME --delete` deletes what no stack holds"
+        )
 
 
 # --- What a lost answer made ----------------------------------------------------------------------------------------

@@ -28,9 +28,9 @@ from gpufleet_provider import CLOUDS, accounts, catalogue, operations, serving, 
 from gpufleet_provider.calls import CALL
 from gpufleet_provider.checking import check, normalised
 from gpufleet_provider.http import CloudClient
-from gpufleet_provider.lifecycle import Cloud, Lifecycle, Properties
+from gpufleet_provider.lifecycle import Cloud, Failure, Lifecycle, Properties
 from gpufleet_provider.operations import Account, Refusal
-from gpufleet_provider.planning import Plan, plan
+from gpufleet_provider.planning import Plan, forfeited_by_the_engine, plan
 from gpufleet_provider.waiting import watcher_for
 
 
@@ -81,9 +81,17 @@ class DynamicProvider(ResourceProvider):
     @_served
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
-        operations.known_ids(self.resource).viewed.discard(CALL.get().urn)
+        known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known.viewed.discard(urn)
         lifecycle, olds = lifecycle_of(self.resource), _visible(_olds)
         checked = check(lifecycle, olds, _visible(news), _is_unknown)
+        if olds:
+            known.anew.pop(urn, None)
+        elif urn:
+            known.anew[urn] = checked.inputs
+            if urn in known.unreplaced and checked.inputs.get("confirm_forfeit") is not True:
+                # Against its diff, the engine replaces it (replace_on_changes, a replacement trigger).
+                checked.failures.append(Failure("confirm_forfeit", known.unreplaced[urn]))
         if not checked.failures:
             inputs = {name: value for name, value in checked.inputs.items() if not _is_unknown(value)}
             complaints = catalogue.complaints(lifecycle, functools.partial(client_of, self.resource), olds, inputs)
@@ -97,7 +105,12 @@ class DynamicProvider(ResourceProvider):
         """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
         known, urn = operations.known_ids(self.resource), CALL.get().urn
         known.named[_id] = urn
-        planned = plan(lifecycle_of(self.resource), _visible(_olds), _visible(_news))
+        lifecycle, olds, news = lifecycle_of(self.resource), _visible(_olds), _visible(_news)
+        planned = plan(lifecycle, olds, news)
+        known.unreplaced.pop(urn, None)
+        unasked = None if planned.replaces else forfeited_by_the_engine(lifecycle, olds, news)
+        if unasked is not None and urn:
+            known.unreplaced[urn] = unasked
         # Right after a read, a diff is a refresh's view of what has drifted, and nothing comes of it.
         if planned.refusal is not None and urn not in known.viewed:
             raise Refusal(f"{self.resource} {_id}: {planned.refusal}")

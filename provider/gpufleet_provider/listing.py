@@ -85,6 +85,11 @@ class SharedList:
             self._lead(joined)
         return joined.result()
 
+    def last_rows(self) -> list[Properties]:
+        """Return what the last readable listing brought; asks nothing."""
+        with self._lock:
+            return self._last.rows if self._last is not None else []
+
     def cancel(self, reason: str) -> None:
         """End all that waits for a listing, now and from now on, with `Stopped`."""
         with self._lock:

@@ -16,6 +16,7 @@ from gpufleet_provider.adopting import (
     KnownIds,
     Refusal,
     certain_list,
+    claim_name,
     imported,
     is_replacement_of,
     known_ids,
@@ -23,6 +24,7 @@ from gpufleet_provider.adopting import (
     mismatches,
     reconciled,
     shown_inputs,
+    warn_of_twins,
 )
 from gpufleet_provider.calls import CALL
 from gpufleet_provider.checking import ENDED, IMPORT_ID, ended_words, term_of_the_gone
@@ -31,7 +33,8 @@ from gpufleet_provider.errors import Ambiguous, CloudError, Conflict, Invalid, N
 from gpufleet_provider.faults import one_line
 from gpufleet_provider.lifecycle import Lifecycle, Local, Properties, Readiness, marked
 from gpufleet_provider.parsing import parse_info
-from gpufleet_provider.planning import INPUTS, WAIT, prior_inputs
+from gpufleet_provider.planning import INPUTS, WAIT, forfeited_by_the_engine, prior_inputs
+from gpufleet_provider.vigil import GRACE_SECONDS, age
 from gpufleet_provider.waiting import WaitEnded, WaitFailed
 
 __all__ = [
@@ -50,6 +53,8 @@ __all__ = [
 
 ACCOUNT = "__account"
 """The hidden output that tells accounts apart: what another key does not see is not gone."""
+_ACCEPTED = "accepted_unix_seconds"
+"""Under `__wait`, when the create was accepted of a resource that the cloud has not shown since."""
 
 
 # --- Create ---------------------------------------------------------------------------------------------------------
@@ -62,10 +67,12 @@ def create(account: Account, inputs: Properties) -> tuple[str, Properties]:
     the moment that an id is known nothing is raised: an error could not carry it.
     """
     deadline = _deadline(account.lifecycle.timeouts.create_seconds)
+    account.known.anew.pop(CALL.get().urn, None)
     import_id = inputs.get(IMPORT_ID)
     if import_id and not is_replacement_of(account, str(import_id)):
         imported(account, str(import_id), inputs)
         return str(import_id), _awaited(account, str(import_id), inputs, deadline, {}, "create")
+    claim_name(account, inputs)
     before = certain_list(account)
     left = left_over(account, before, inputs)
     if left is None:
@@ -127,8 +134,14 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
         info = None
     if info is None or lifecycle.gone(info):
         _refuse_another_account(account, id, outputs)
+        if info is None and (seconds := _seconds_until_shown(outputs)) > 0:
+            words = f"the cloud has accepted it and does not show it yet; it is kept for {age(seconds)} more at least"
+            CALL.get().warn(f"{lifecycle.token} {id}: {words}")
+            return outputs, inputs
         became = term_of_the_gone(lifecycle, inputs, outputs) if inputs is not None else None
         if inputs is None or became is None:
+            for leftover in lifecycle.leftovers(inputs or {}, outputs):
+                CALL.get().warn(f"{lifecycle.token} {id} is gone, but {leftover.words} may still exist, and cost money")
             return None
         CALL.get().warn(f"{lifecycle.token} {id}: {ended_words(lifecycle, became)}")
         ended = {**inputs, ENDED: became}
@@ -136,6 +149,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
     if inputs is None:
         return lifecycle.outputs(info), None
     inputs = {key: value for key, value in inputs.items() if key != ENDED}
+    warn_of_twins(account, id, inputs)
     now = corrected(lifecycle.create_body, inputs, lifecycle.observed(info, inputs))
     result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: account.client.mark}
     if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
@@ -193,8 +207,11 @@ def _warn_of_ignored(account: Account, outputs: Properties, asked: Properties) -
 
 def _during(outputs: Properties) -> str:
     """Say whether a resource is still being created; a state that does not say so holds one that has been ready."""
-    wait: Properties = outputs.get(WAIT) or {}
-    return wait.get("during", "update")
+    return _wait_of(outputs).get("during", "update")
+
+
+def _wait_of(outputs: Properties) -> Properties:
+    return outputs.get(WAIT) or {}
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
@@ -207,6 +224,7 @@ def delete(account: Account, id: str, outputs: Properties) -> None:
     """
     lifecycle, client = account.lifecycle, account.client
     account.remember(id)
+    _refuse_to_forfeit(account, id, outputs)
     deadline = _deadline(lifecycle.timeouts.delete_seconds)
     if outputs.get(ACCOUNT, client.mark) != client.mark:
         try:
@@ -215,22 +233,50 @@ def delete(account: Account, id: str, outputs: Properties) -> None:
             _refuse_another_account(account, id, outputs)
     if WAIT in outputs:
         outputs = _completed(account, id, outputs)
-    try:
-        lifecycle.delete(client, id)
-    except NotFound:
-        pass
-    except (Conflict, Invalid):
-        # Deleting twice is refused by some clouds: whether it is on its way out is what counts.
-        if not _on_its_way_out(account, id):
-            raise
+    _ask_to_delete(account, id, outputs)
     _await_gone(account, id, deadline)
     account.known.deleted.add(id)
+    warn_of_twins(account, id, outputs.get(INPUTS) or {})
     for leftover in lifecycle.leftovers(outputs.get(INPUTS) or {}, outputs):
         CALL.get().progress(f"deleting {leftover.words}")
         while not leftover.delete(client):
             if time.monotonic() > deadline:
                 raise CloudError(f"delete of {lifecycle.token} {id}: it is gone, but {leftover.words} is still there")
             account.watcher.pause()
+
+
+def _refuse_to_forfeit(account: Account, id: str, outputs: Properties) -> None:
+    """Refuse the delete of what the engine is about to replace by a decision of its own, if a term goes with it."""
+    urn = CALL.get().urn
+    account.known.unreplaced.pop(urn, None)
+    declared = account.known.anew.get(urn)
+    words = forfeited_by_the_engine(account.lifecycle, outputs, declared) if declared is not None else None
+    if words is not None:
+        raise Refusal(f"{account.lifecycle.token} {id}: {words}")
+
+
+def _ask_to_delete(account: Account, id: str, outputs: Properties) -> None:
+    """Ask until the cloud accepts it, or knows no such id for certain."""
+    may_appear_until = time.monotonic() + _seconds_until_shown(outputs)
+    while True:
+        try:
+            return account.lifecycle.delete(account.client, id)
+        except NotFound:
+            if time.monotonic() >= may_appear_until:
+                return None
+        except (Conflict, Invalid):
+            # Deleting twice is refused by some clouds: whether it is on its way out is what counts.
+            if not _on_its_way_out(account, id):
+                raise
+            return None
+        CALL.get().progress("the cloud has accepted it and does not show it yet; waiting to delete it")
+        account.watcher.pause()
+
+
+def _seconds_until_shown(outputs: Properties) -> float:
+    """Return for how long a 404 may still mean that the cloud does not show yet what it has accepted."""
+    accepted: float | None = _wait_of(outputs).get(_ACCEPTED)
+    return 0.0 if accepted is None else max(0.0, min(GRACE_SECONDS, accepted + GRACE_SECONDS - time.time()))
 
 
 def _completed(account: Account, id: str, outputs: Properties) -> Properties:
@@ -292,17 +338,23 @@ def _awaited(
 
     known = {**_without_wait(olds), lifecycle.id_field: id}
     kept_beside = {INPUTS: inputs, ACCOUNT: account.client.mark}
+    accepted: float | None = _wait_of(olds).get(_ACCEPTED) if olds else time.time()
+    unseen: Properties = {} if accepted is None else {_ACCEPTED: accepted}
     try:
         raw = account.watcher.wait(id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress)
+        warn_of_twins(account, id, inputs)
         return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept_beside}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
         for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
-        wait = {"state": "failed" if for_good else "pending", "words": f"{one_line(ended)}{kept}", "during": during}
+        state = "failed" if for_good else "pending"
+        wait = {"state": state, "words": f"{one_line(ended)}{kept}", "during": during}
+        wait = {**wait, **unseen} if ended.raw is None else wait
         return {**_shown(lifecycle, ended.raw, known), **kept_beside, WAIT: wait}
     except Exception as error:
-        return {**known, **kept_beside, WAIT: {"state": "pending", "words": one_line(error), "during": during}}
+        wait = {"state": "pending", "words": one_line(error), "during": during, **unseen}
+        return {**known, **kept_beside, WAIT: wait}
 
 
 def _shown(lifecycle: Lifecycle[Any], raw: Properties | None, known: Properties) -> Properties:

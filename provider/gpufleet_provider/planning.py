@@ -63,8 +63,25 @@ def _loss(
     forfeited = lifecycle.forfeits(prior, olds)
     if forfeited is None or news.get("confirm_forfeit") is True:
         return None
+    return _forfeit_words(f"because of {', '.join(replaces)}", forfeited)
+
+
+def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> str | None:
+    """Say what goes with a replacement that the engine decides by itself, without or against a diff; None if nothing.
+
+    `--replace`, a taint, `replace_on_changes` and their kin replace what no changed input asks to replace.
+    """
+    prior: Properties = olds.get(INPUTS) or {}
+    if ENDED in prior or news.get("confirm_forfeit") is True:
+        return None
+    forfeited = lifecycle.forfeits(prior, olds)
+    why = "although no input asks for it (--replace, a taint, or an option of the resource does)"
+    return None if forfeited is None else _forfeit_words(why, forfeited)
+
+
+def _forfeit_words(why: str, forfeited: str) -> str:
     return (
-        f"it would be replaced because of {', '.join(replaces)}, which forfeits {forfeited}; nothing was changed. "
+        f"it would be replaced {why}, which forfeits {forfeited}; nothing was changed. "
         "Take the change back, or say confirm_forfeit=True"
     )
 

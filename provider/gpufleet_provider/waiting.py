@@ -101,6 +101,10 @@ class Watcher:
         """Return the raw replies of a list that started after this call, not to be changed; raises CloudError."""
         return self._lists.ask().rows
 
+    def newest_list(self) -> list[Properties]:
+        """Return the raw replies of the last list that was read, whenever that was; asks nothing."""
+        return self._lists.last_rows()
+
     def fresh(self, id: str, *, within_seconds: float = 0.0) -> Properties:
         """Return the raw reply for one id, out of a list that many share; not to be changed.
 

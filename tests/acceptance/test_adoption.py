@@ -21,6 +21,7 @@ TRAIN = {
     "cuda_version": "12.6",
     "nvidia_driver_version": "560",
 }
+BY_ID = "/compute/clusters/{cluster_id}"
 BURST = {"cloud": "denvr", "region": "houston-usa-1", "cluster_type": "H100_sxm5x8", "num_instances": 2}
 
 
@@ -150,6 +151,59 @@ def test_a_create_is_not_taken_for_a_leftover_of_what_it_replaces(stack: Stack) 
     assert [it["id"] for it in stack.live_clusters()] == [new]
 
 
+def test_what_lands_after_the_next_run_has_looked_is_known_by_name_and_id(stack: Stack) -> None:
+    """Neither API has an idempotency key: nothing can prevent this second cluster, but nobody has to search for it."""
+    stack.write(train())
+    stack.simulator.fault("slow", method="POST", path="/compute/clusters", delay_seconds=20)
+    running = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
+    assert wait_until(lambda: any(rule["hits"] for rule in stack.simulator.faults()))
+    running.end()
+    running.wait()
+    stack.simulator.fault("stuck")
+    again = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
+    if wait_until(lambda: not again.runs or bool(stack.live_clusters())) and not again.runs:
+        assert "locked" in again.output
+        assert stack.run("cancel", "--yes", "--stack", stack.name).exit_code == 0
+        again = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
+    assert wait_until(lambda: bool(stack.live_clusters())), again.output
+    (own,) = (it["id"] for it in stack.live_clusters())
+    assert wait_until(lambda: len(stack.live_clusters()) == 2)
+    (twin,) = {it["id"] for it in stack.live_clusters()} - {own}
+    stack.simulator.intervene(own, "recover")
+    done = again.wait()
+    assert done.exit_code == 0, done.output
+    assert list(cluster_ids(stack)) == [own]
+    for run in (done, stack.refresh()):
+        assert f"{twin} runs as" in run.output and "gpufleet orphans" in run.output, run.output
+    stack.simulator.intervene(twin, "vanish")
+    assert "runs as" not in stack.refresh().output
+    assert settled(stack, "destroy").exit_code == 0
+    assert stack.live_clusters() == []
+
+
+def test_what_the_cloud_does_not_show_yet_is_neither_dropped_nor_left_running(stack: Stack) -> None:
+    """Until a cloud shows what it has accepted, it answers 404 to every question about it, and to the delete."""
+    stack.simulator.switch("together", visible_after_seconds=10**9)
+    stack.write(train())
+    running = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
+    polled = f"GET /together/v1{BY_ID}"
+    assert wait_until(lambda: stack.simulator.requests().get(polled, 0) > 0)
+    running.interrupt()
+    assert running.wait().exit_code != 0
+    (left,) = stack.live_clusters()
+    assert list(cluster_ids(stack)) == [left["id"]]
+    refreshed = stack.refresh()
+    assert refreshed.exit_code == 0 and "does not show it yet" in refreshed.output, refreshed.output
+    assert list(cluster_ids(stack)) == [left["id"]]
+    destroying = Running(stack, "destroy", "--yes", "--skip-preview", "--stack", stack.name)
+    asked = f"DELETE /together/v1{BY_ID}"
+    assert wait_until(lambda: stack.simulator.requests().get(asked, 0) > 1), destroying.output
+    stack.simulator.advance(10**9)
+    destroyed = destroying.wait()
+    assert destroyed.exit_code == 0, destroyed.output
+    assert stack.live_clusters() == [] and loaded(stack) == []
+
+
 # --- What somebody else runs ----------------------------------------------------------------------------------------
 
 
@@ -160,6 +214,18 @@ def test_a_name_that_the_user_gave_is_never_taken_over_silently(stack: Stack) ->
     stack.write(train(f"import_='{id}'", cluster_name="mine"))
     assert settled(stack, "up").exit_code == 0
     assert list(cluster_ids(stack)) == [id]
+
+
+def test_one_name_is_not_given_to_two_clusters_at_once(stack: Stack) -> None:
+    """Neither finds anything under it, so both would be created; where answers are lost, they could be mixed up."""
+    one = train(cluster_name="mine")
+    stack.write(one + one.replace("'train'", "'again'"))
+    run = stack.up()
+    assert run.exit_code != 0
+    assert_told_plainly(run)
+    assert "of this program has that name, too; nothing was created" in run.output
+    assert [it["name"] for it in stack.live_clusters()] == ["mine"] and posts(stack) == 1
+    assert len(cluster_ids(stack)) == 1
 
 
 # --- Import and reference -------------------------------------------------------------------------------------------

@@ -163,6 +163,33 @@ def test_a_replacement_that_forfeits_a_term_needs_a_word(stack: Stack) -> None:
     assert stack.up("--expect-no-changes").exit_code == 0
 
 
+def test_a_replacement_that_the_engine_is_told_to_do_needs_the_word_as_well(stack: Stack) -> None:
+    """No diff is asked for what `--replace` names or a taint marks: the delete is where it can be refused."""
+    stack.write(lease())
+    assert stack.up().exit_code == 0
+    (id,) = cluster_ids(stack)
+    urn = cluster(stack)["urn"]
+    refused(stack.up("--replace", urn), "forfeits a term that is prepaid until", "--replace", "confirm_forfeit=True")
+    assert [it["id"] for it in stack.live_clusters()] == [id] and list(cluster_ids(stack)) == [id]
+    assert stack.up("--expect-no-changes").exit_code == 0
+    stack.write(lease(confirm_forfeit=True))
+    replaced = stack.up("--replace", urn)
+    assert replaced.exit_code == 0, replaced.output
+    assert posts(stack) == 2 and id not in cluster_ids(stack)
+
+
+def test_a_replacement_that_an_option_asks_for_needs_the_word_as_well(stack: Stack) -> None:
+    """`replace_on_changes` replaces where the provider would update: the preview says no to that already."""
+    stack.write(lease())
+    assert stack.up().exit_code == 0
+    (id,) = cluster_ids(stack)
+    options = "opts=pulumi.ResourceOptions(replace_on_changes=['num_gpus']))"
+    stack.write(lease(num_gpus=16).rstrip().removesuffix(")") + f", {options}\n")
+    for run in (stack.preview(), stack.up()):
+        refused(run, "confirm_forfeit", "forfeits a term that is prepaid until")
+    assert [it["id"] for it in stack.live_clusters()] == [id] and posts(stack) == 1
+
+
 def test_the_length_of_a_term_is_not_a_replacement(stack: Stack) -> None:
     stack.write(lease())
     assert stack.up().exit_code == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import dill
@@ -129,6 +131,70 @@ def test_a_refusal_stops_a_run_but_not_a_refresh(desk: Desk) -> None:
             provider.diff("b", olds, news)
     finally:
         CALL.reset(token)
+
+
+@pytest.fixture
+def in_call() -> Iterator[None]:
+    """The call of a resource."""
+    token = CALL.set(Call("urn:box"))
+    yield
+    CALL.reset(token)
+
+
+PREPAID: dict[str, Any] = {**INPUTS_NOW, "ends": FUTURE}
+
+
+def prepaid(desk: Desk, **more: Any) -> tuple[str, dict[str, Any]]:
+    """A prepaid box of an earlier run, as the state holds it."""
+    inputs = {**PREPAID, **more}
+    id = desk.cloud.make(**inputs)
+    return id, {"id": id, **inputs, INPUTS: inputs}
+
+
+@pytest.mark.usefixtures("in_call")
+def test_the_engine_does_not_replace_what_is_prepaid_by_a_decision_of_its_own(desk: Desk) -> None:
+    """`--replace` and a taint: a check as of a new resource and no diff, then the delete."""
+    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
+    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    provider.check({}, PREPAID)
+    with pytest.raises(Refusal, match="forfeits a term until"):
+        provider.delete(id, olds)
+    assert desk.cloud.sent("delete") == []
+    provider.check({}, {**PREPAID, "confirm_forfeit": True})
+    provider.delete(id, olds)
+    assert desk.cloud.boxes == {}
+
+
+@pytest.mark.usefixtures("in_call")
+def test_what_is_only_destroyed_needs_no_word(desk: Desk) -> None:
+    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
+    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    provider.check(PREPAID, PREPAID)
+    provider.delete(id, olds)
+    assert desk.cloud.boxes == {}
+
+
+@pytest.mark.usefixtures("in_call")
+def test_what_was_replaced_create_first_is_deleted_afterwards(desk: Desk) -> None:
+    """The new term is bought by then: to keep the old cluster as well would be paid twice."""
+    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
+    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    provider.check({}, {**PREPAID, "box_name": "another"})
+    provider.create({**PREPAID, "box_name": "another"})
+    provider.delete(id, olds)
+    assert id not in desk.cloud.boxes
+
+
+@pytest.mark.usefixtures("in_call")
+def test_a_replacement_against_the_diff_is_refused_while_it_is_checked(desk: Desk) -> None:
+    """`replace_on_changes`: the diff finds an update, and what follows is a check as of a new resource."""
+    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
+    news = {**PREPAID, "count": 4}
+    assert provider.check(PREPAID, news).failures == []
+    assert provider.diff(id, olds, news).replaces == []
+    (failure,) = provider.check({}, news).failures
+    assert failure.property == "confirm_forfeit" and "forfeits a term until" in failure.reason
+    assert provider.check({}, {**news, "confirm_forfeit": True}).failures == []
 
 
 def test_a_read_returns_inputs_and_gone_is_an_empty_id(desk: Desk) -> None:

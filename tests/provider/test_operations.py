@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gpufleet_provider import adopting, vigil
+from gpufleet_provider import adopting, operations, vigil
 from gpufleet_provider.calls import CALL, Call
 from gpufleet_provider.checking import CREATE_FIRST, ENDED, IMPORT_ID, OFFERED_NAME
 from gpufleet_provider.errors import Ambiguous, CloudError, Conflict, Invalid, Stopped, Unavailable
@@ -135,6 +135,75 @@ def test_a_create_first_replacement_without_a_diff_takes_nothing_over(desk: Desk
     assert create(desk.account, {**OURS, CREATE_FIRST: True})[0] == "box-1"
 
 
+def test_two_of_one_program_do_not_create_under_one_name(desk: Desk) -> None:
+    assert create(desk.account, GIVEN)[0] == "box-1"
+    # Where two look at the very same moment, neither sees the other's; the list is left out of it here.
+    desk.account.known.named["box-1"] = "urn:box"
+    desk.call("urn:pulumi:dev::fleet::toy:Box::other")
+    with pytest.raises(Refusal, match="of this program has that name, too; nothing was created"):
+        create(desk.account, GIVEN)
+    assert create(desk.account, {**GIVEN, "place": "there"})[0] == "box-2"
+    assert len(desk.cloud.sent("create")) == 2
+
+
+def test_a_name_can_be_created_under_again_by_whoever_holds_it(desk: Desk) -> None:
+    first, outputs = create(desk.account, GIVEN)
+    delete(desk.account, first, outputs)
+    assert create(desk.account, GIVEN)[0] != first
+
+
+# --- A create of a killed run that is carried out, or shown, too late ------------------------------------------------
+
+
+def landing_late(desk: Desk) -> Callable[[str], None]:
+    """Let what a killed run has posted appear once the next run has posted as well."""
+    waiting = [None]
+
+    def hook(verb: str) -> None:
+        if verb == "create" and waiting:
+            waiting.pop()
+            desk.cloud.make(box_name=NAME, place="here", count=2)
+
+    return hook
+
+
+def test_a_twin_that_shows_while_its_own_is_waited_for_is_said(desk: Desk) -> None:
+    desk.cloud.after = landing_late(desk)
+    id, outputs = create(desk.account, OURS)
+    assert WAIT not in outputs
+    (said,) = desk.warned
+    (twin,) = desk.cloud.boxes.keys() - {id}
+    assert said.startswith(f"toy:Box {twin} runs as '{NAME}' beside {id}, and costs money")
+    assert "gpufleet orphans" in said
+
+
+def test_a_twin_is_said_by_every_read_and_by_the_delete(desk: Desk) -> None:
+    id, outputs = made(desk)
+    twin = desk.cloud.make(box_name=NAME, place="here", count=2)
+    assert read(desk.account, id, outputs) is not None
+    desk.new_run()
+    delete(desk.account, id, outputs)
+    assert [twin in said for said in desk.warned] == [True, True]
+    assert desk.cloud.boxes.keys() == {twin}
+
+
+def test_what_the_state_holds_or_is_on_its_way_out_is_no_twin(desk: Desk) -> None:
+    id, outputs = made(desk)
+    held, going = (desk.cloud.make(box_name=NAME, place="here", count=2) for _ in range(2))
+    desk.account.remember(held)
+    desk.cloud.boxes[going]["status"] = "deleting"
+    read(desk.account, id, outputs)
+    assert desk.warned == []
+
+
+def test_a_name_that_the_user_gave_has_no_twins(desk: Desk) -> None:
+    id, outputs = create(desk.account, GIVEN)
+    desk.cloud.make(**GIVEN)
+    desk.new_run()
+    read(desk.account, id, outputs)
+    assert desk.warned == []
+
+
 # --- The answer to a create ----------------------------------------------------------------------------------------
 
 
@@ -243,6 +312,59 @@ def test_a_cancelled_wait_keeps_the_id_even_when_nothing_was_seen(desk: Desk) ->
     id, outputs = create(desk.account, OURS)
     assert (id, outputs["id"], outputs[INPUTS]) == ("box-1", "box-1", OURS)
     assert (outputs[WAIT]["state"], "Ctrl-C" in outputs[WAIT]["words"]) == ("pending", True)
+
+
+def unseen(desk: Desk) -> tuple[str, dict[str, Any]]:
+    """A box whose create was cancelled before the cloud has shown it, and that it does not show yet."""
+    desk.cloud.after = lambda verb: desk.account.watcher.cancel_all("Ctrl-C") if verb == "create" else None
+    id, outputs = create(desk.account, OURS)
+    desk.cloud.after = lambda verb: None
+    desk.new_run()
+    desk.hidden = {id: desk.cloud.boxes.pop(id)}
+    return id, outputs
+
+
+def test_what_is_not_shown_yet_is_not_gone(desk: Desk) -> None:
+    id, outputs = unseen(desk)
+    found = read(desk.account, id, outputs)
+    assert found == (outputs, OURS)
+    assert "does not show it yet" in desk.warned[0]
+    desk.cloud.boxes.update(desk.hidden)
+    desk.new_run()
+    assert update(desk.account, id, outputs, OURS)["status"] == "ready"
+
+
+def test_what_is_not_shown_yet_is_deleted_as_soon_as_it_is(desk: Desk) -> None:
+    id, outputs = unseen(desk)
+    asked: list[str] = []
+
+    def show(verb: str) -> None:
+        asked.append(verb)
+        if verb == "delete" and asked.count("delete") == 3:
+            desk.cloud.boxes.update(desk.hidden)
+
+    desk.cloud.before = show
+    delete(desk.account, id, outputs)
+    assert asked.count("delete") == 3 and desk.cloud.boxes == {}
+    assert any("does not show it yet" in line for line in desk.shown)
+
+
+def test_what_is_never_shown_is_gone_in_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    id, outputs = unseen(desk)
+    monkeypatch.setattr(operations, "GRACE_SECONDS", 0.3)
+    delete(desk.account, id, outputs)
+    assert read(desk.account, id, outputs) is None
+
+
+def test_what_was_shown_once_and_is_not_any_more_is_gone(desk: Desk) -> None:
+    desk.cloud.lists_to_ready = 10**9
+    desk.call(timeout_seconds=0.2)
+    id, outputs = made(desk)
+    assert outputs[WAIT]["state"] == "pending"
+    del desk.cloud.boxes[id]
+    assert read(desk.account, id, outputs) is None
+    delete(desk.account, id, outputs)
+    assert len(desk.cloud.sent("delete")) == 1
 
 
 @pytest.mark.parametrize("method", ["readiness", "outputs"])
@@ -356,6 +478,14 @@ def test_gone_is_gone_when_list_and_cloud_agree(desk: Desk) -> None:
     del desk.cloud.boxes[id]
     assert read(desk.account, id, outputs) is None
     assert desk.cloud.calls[-1] == ("get", id)
+
+
+def test_what_a_box_that_is_gone_may_have_left_is_said(desk: Desk) -> None:
+    id, outputs = made(desk)
+    del desk.cloud.boxes[id]
+    assert read(desk.account, id, {**outputs, "volume": "v-1"}) is None
+    assert desk.warned == [f"toy:Box {id} is gone, but volume v-1 may still exist, and cost money"]
+    assert desk.cloud.sent("volume") == []
 
 
 def test_a_prepaid_box_that_ended_stays_in_the_state(desk: Desk) -> None:

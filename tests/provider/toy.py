@@ -262,6 +262,7 @@ class Desk:
         self.cloud = ToyCloud()
         self.shown: list[str] = []
         self.warned: list[str] = []
+        self.hidden: dict[str, Properties] = {}
         self.new_run()
 
     def new_run(self) -> None:
