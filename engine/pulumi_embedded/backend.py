@@ -93,7 +93,11 @@ class FileBackend:
             self._write(stack, dump_checkpoint(stack.qualified_name, None, None))
 
     def remove(self, stack: StackReference, *, force: bool = False) -> None:
-        """Forget a stack; its last checkpoint stays as `.bak`. Raises StateError if it still has resources."""
+        """Forget a stack; its last checkpoint stays as `.bak`.
+
+        Raises StateError if it still has resources, or creates that were interrupted: what those have made may run, and
+        nothing else knows of it. (The CLI forgets them.)
+        """
         with self.lock(stack):
             latest = self._deployment(stack)
             resources: list[Any] = (latest or {}).get("resources") or []
@@ -101,6 +105,14 @@ class FileBackend:
                 raise StateError(
                     f"stack '{stack}' still has {len(resources)} resources: run `pulumi-embedded destroy` first, or "
                     "remove it with --force, which forgets them without deleting them"
+                )
+            pending: list[Any] = (latest or {}).get("pending_operations") or []
+            creates = [str(entry["resource"]["urn"]) for entry in pending if entry.get("type") == "creating"]
+            if creates and not force:
+                raise StateError(
+                    f"stack '{stack}' has creates that were interrupted, and what they have made may still run: "
+                    f"{', '.join(creates)}. Find out with `pulumi-embedded up`, drop them with `pulumi-embedded "
+                    "refresh --clear-pending-creates` once nothing is left, or remove the stack with --force"
                 )
             path = self.checkpoint_path(stack)
             copy_atomically(path, _backup(path))

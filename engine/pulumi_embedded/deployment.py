@@ -193,6 +193,8 @@ class DeploymentRun:
         if not pending or kind == "refresh" or self.preview:
             return
         listed = "".join(f"  * {op.resource.urn}, interrupted while {op.type}\n" for op in pending)
+        if kind == "destroy" and any(op.type == "creating" for op in pending):
+            listed += "A destroy deletes what the state holds. What these creates have made is not among it yet.\n"
         self._events.warning(
             f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
             f"deployment.\n{listed}These resources are in an unknown state because the engine was interrupted while "

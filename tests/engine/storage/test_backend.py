@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pulumi_embedded.backend import FileBackend, Update
-from pulumi_embedded.checkpoint import dump_deployment
+from pulumi_embedded.checkpoint import Operation, dump_deployment
 from pulumi_embedded.errors import LockedError, ProjectError, StateError, StorageFull
 from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
 from pulumi_embedded.stack_reference import StackReference, backend_folder
@@ -152,6 +152,18 @@ def test_a_stack_with_resources_is_removed_only_by_force(
     assert list(backend.history(stack)) == []
     with pytest.raises(StateError, match="stack init dev"):
         backend.load(stack, crypter_of)
+
+
+def test_a_stack_with_interrupted_creates_is_removed_only_by_force(
+    backend: FileBackend, stack: StackReference, crypter: PassphraseCrypter
+) -> None:
+    snapshot = snapshot_of()
+    snapshot.pending_operations = [Operation(machine("a", id=""), "creating")]
+    backend.save(stack, snapshot, crypter)
+    with pytest.raises(StateError, match=r"interrupted, and what they have made may still run: urn:.*::a\. Find out"):
+        backend.remove(stack)
+    backend.remove(stack, force=True)
+    assert not backend.exists(stack)
 
 
 def test_export_and_import(backend: FileBackend, stack: StackReference, crypter: PassphraseCrypter) -> None:
