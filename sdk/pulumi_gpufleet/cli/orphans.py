@@ -10,7 +10,7 @@ from typing import Any
 import click
 from gpufleet_provider import CLOUDS
 
-from pulumi_gpufleet.cli.inventory import Running, clients, details, running, shown
+from pulumi_gpufleet.cli.inventory import Running, clients, describe, details, running, shown
 from pulumi_gpufleet.cli.states import Known, States, state_options
 
 
@@ -37,7 +37,8 @@ def command(
     """List what runs in the accounts and stands in no given state.
 
     Every cloud whose key is set is looked at. Give every stack that these accounts are used by: whatever a state names
-    is known, resources that wait to be deleted and creates that have not come to an end included.
+    is known, resources that wait to be deleted included. What a create is making, or has made in a run that was killed,
+    is no orphan either: it is listed by itself, and `pulumi up` brings it into its state.
 
     With --delete, each deletion reads the states and the resource once more, and waits until the cloud has none of it.
     The exit code is 1 if a list or a state cannot be read, or if a deletion fails.
@@ -56,14 +57,21 @@ def command(
     everything = [found for client in accounts for found in running(client)]
     known = states.read()
     orphans = orphans_of(everything, known)
+    unfinished = [found for found in everything if known.creates(found)]
     for cloud in sorted({client.cloud.name for client in accounts}):
         _compare(cloud, everything, known, delete=delete)
     now = datetime.datetime.now(datetime.timezone.utc)
     if as_json:
-        click.echo(json.dumps({"orphans": [_entry(o, owner, now) for o, owner in orphans]}, indent=2))
+        lists = {
+            "orphans": [_entry(o, owner, now) for o, owner in orphans],
+            "unfinished": [_entry(found, None, now) for found in unfinished],
+        }
+        click.echo(json.dumps(lists, indent=2))
         return
     for line in _table(orphans, now):
         click.echo(line)
+    for found in unfinished:
+        click.echo(_unfinished_line(found, now))
     click.echo(_summary(len(orphans), len(everything), states))
     if delete and orphans:
         from pulumi_gpufleet.cli.deleting import delete_all
@@ -114,6 +122,14 @@ def _table(orphans: list[tuple[Running, Running | None]], now: datetime.datetime
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _unfinished_line(found: Running, now: datetime.datetime) -> str:
+    status, age, cost = details(found, now)
+    return (
+        f"unfinished: {describe(found)} ({status}, age {age}, {cost}): its create has not come to an end in a given "
+        "state. If no run is at it now, `pulumi up` takes it over; until then `pulumi destroy` does not delete it"
+    )
 
 
 def _summary(orphans: int, everything: int, states: States) -> str:

@@ -40,7 +40,14 @@ class Known:
 
     def knows(self, found: Running) -> bool:
         """Say whether a state holds the resource, or is about to: its create may be under way at this moment."""
-        return found.id in self.values or (found.name != "" and found.name in self.unfinished)
+        return found.id in self.values or self.creates(found)
+
+    def creates(self, found: Running) -> bool:
+        """Say whether the resource is known by the name of an unfinished create alone.
+
+        A run is creating it at this moment, or has been killed in the middle of that.
+        """
+        return found.id not in self.values and found.name != "" and found.name in self.unfinished
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,25 @@ def test_known_is_whatever_a_state_names(
     assert listed(gpufleet, "--stack-state", state(name="empty.json"), "--stack-state", path) == {}
 
 
+def test_what_an_interrupted_create_left_is_listed_by_itself_and_not_deleted(
+    gpufleet: Command, simulator: RunningSimulator, together: Callable[..., str], state: Callable[..., Path]
+) -> None:
+    known, left = together(), together(cluster_name="left-0123abcd")
+    pending = (entry("", inputs={"cluster_name": "left-0123abcd"}),)
+    path = state(document=deployment(entry(known), pending=pending))
+    result = gpufleet("orphans", "--stack-state", path)
+    assert f"unfinished: together:Cluster {left} 'left-0123abcd'" in result.stdout
+    assert "`pulumi up` takes it over" in result.stdout
+    assert "2 running, 2 known to the given states, no orphans" in result.stdout
+    lists = json.loads(gpufleet("orphans", "--json", "--stack-state", path).stdout)
+    assert ([each["id"] for each in lists["unfinished"]], lists["orphans"]) == ([left], [])
+    assert gpufleet("orphans", "--stack-state", path, "--delete", "--yes").exit_code == 0
+    assert alive(simulator) == {known, left}
+    # Once a state holds the id, there is nothing unfinished about it.
+    path = state(document=deployment(entry(known), entry(left), pending=pending))
+    assert "unfinished" not in gpufleet("orphans", "--stack-state", path).stdout
+
+
 def test_several_states_count_together(
     gpufleet: Command, together: Callable[..., str], state: Callable[..., Path]
 ) -> None:

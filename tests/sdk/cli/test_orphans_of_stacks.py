@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from tests.acceptance.processes import Running, marked_environment, wait_until
 from tests.acceptance.stacks import Stack
 from tests.sdk.cli.conftest import Command
 
@@ -44,3 +45,30 @@ def test_what_is_being_created_is_no_orphan(stack: Stack, gpufleet: Command, tog
     ]
     destroyed = stack.destroy()
     assert destroyed.exit_code == 0, destroyed.output
+
+
+def test_what_a_killed_create_left_stays_in_sight_until_it_is_managed(stack: Stack, gpufleet: Command) -> None:
+    """A destroy deletes what the state holds, and the id of this one is not there yet."""
+    stack.environment |= marked_environment()
+    stack.write(PROGRAM)
+    up = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
+    assert wait_until(lambda: bool(stack.live_clusters()))
+    up.end()
+    up.wait()
+    (left,) = stack.live_clusters()
+    stack.simulator.simulation.set_clock(speed=3600)
+    stack.run("cancel", "--yes", "--stack", stack.name)
+    assert stack.destroy().exit_code == 0
+    assert [it["id"] for it in stack.live_clusters()] == [left["id"]]
+    seen = gpufleet("orphans", "--stack", stack.name, "--delete", "--yes")
+    assert seen.exit_code == 0 and f"unfinished: together:Cluster {left['id']}" in seen.stdout, seen.output
+    assert [it["id"] for it in stack.live_clusters()] == [left["id"]]
+    if stack.engine == "embedded":
+        refused = stack.run("stack", "rm", "--yes", stack.name)
+        assert refused.exit_code != 0 and "what they have made may still run" in refused.output
+    resumed = stack.up()
+    assert resumed.exit_code == 0 and f"taking over {left['id']}" in resumed.output, resumed.output
+    assert stack.destroy().exit_code == 0
+    assert stack.live_clusters() == []
+    assert stack.refresh("--clear-pending-creates").exit_code == 0
+    assert stack.run("stack", "rm", "--yes", stack.name).exit_code == 0
