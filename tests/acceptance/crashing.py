@@ -162,8 +162,8 @@ def assert_told_plainly(run: Run, is_upgraded: bool = True) -> None:
 
     Pulumi's own plugin server, where it is not upgraded, adds a traceback to every error.
     """
-    tracebacks = ("Traceback (most recent",) if is_upgraded else ()
-    for noise in (*tracebacks, "internal error", "this is a fault of pulumi-gpufleet"):
+    assert run.is_clean or not is_upgraded, run.output
+    for noise in ("internal error", "this is a fault of pulumi-gpufleet"):
         assert noise not in run.output, run.output
     if run.exit_code not in (0, 130) and run.exit_code > 0:
         assert "error: " in run.output or "Cancellation requested" in run.output, run.output
