@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ FAULTS: dict[str, dict[str, Any]] = {
     "408": {"fault": "status", "status": 408},
     "500 of a proxy": {"fault": "status", "status": 500, "body": "<html><title>Bad gateway</title></html>"},
 }
-QUICK_LIVES = 5
 
 
 @dataclass(frozen=True)
@@ -83,12 +81,17 @@ STEPS: dict[str, list[Ask]] = {
 
 
 def _pairs(step: str) -> list[tuple[Ask, str]]:
-    pairs = list(itertools.product(STEPS[step], FAULTS))
-    random.Random(step).shuffle(pairs)
-    return pairs
+    """Every request with every fault, in rounds that have each request once and each with another fault."""
+    asks, faults = STEPS[step], sorted(FAULTS)
+    random.Random(step).shuffle(faults)
+    return [
+        (ask, faults[(round + place) % len(faults)]) for round in range(len(faults)) for place, ask in enumerate(asks)
+    ]
 
 
 ALL_LIVES = max(len(_pairs(step)) for step in STEPS)
+QUICK_LIVES = max(len(asks) for asks in STEPS.values())
+"""One round: a fault at each single request."""
 
 
 class Life:
