@@ -25,6 +25,7 @@ REQUEST_FAULTS: dict[str, dict[str, Any]] = {
 }
 """What can happen to a request, as rules of the simulator."""
 
+DISK_FAULTS = ("full disk", "file size limit")
 PROCESS_FAULTS = (
     "kill -9 engine",
     "kill -9 plugin",
@@ -33,8 +34,7 @@ PROCESS_FAULTS = (
     "Ctrl-C",
     "Ctrl-C twice",
     "SIGTERM",
-    "full disk",
-    "file size limit",
+    *DISK_FAULTS,
 )
 FAULTS = (*PROCESS_FAULTS, *REQUEST_FAULTS)
 
@@ -111,6 +111,23 @@ class Plan:
     is_upgraded: bool
     """Whether the plugin upgrades Pulumi's plugin server; else it lives on the plain contract."""
     switches: dict[str, dict[str, Any]]
+    again: tuple[str, Moment] | None
+    """What goes wrong, and when, with the first `up` on the way back; None leaves it alone."""
+
+    @property
+    def needs_a_disk(self) -> bool:
+        """Whether a file that is written at some time may find no room."""
+        return any(plan is not None and plan.fault in DISK_FAULTS for plan in (self, self.second))
+
+    @property
+    def second(self) -> Plan | None:
+        """The plan of the first `up` on the way back, if that goes wrong, too."""
+        if self.again is None:
+            return None
+        fault, moment = self.again
+        # An account that shows nothing twice is taken at its word: no API says more, and what is there is named later.
+        repeated = 1 if fault == "empty list" else self.repeated
+        return dataclasses.replace(self, fault=fault, moment=moment, repeated=repeated, again=None)
 
     def program(self, changed: bool) -> str:
         """Return the program, before or after the change of the phase."""
@@ -129,7 +146,8 @@ class Plan:
         server = "" if self.is_upgraded else " on the stock server"
         phase = f"create-first {self.phase}" if self.creates_first else self.phase
         what = f"{self.fault} in {phase} of {', '.join(self.clusters)}{server}"
-        return f"seed {self.seed}: {what}, {self.moment}, {self.switches}"
+        again = f", then {self.again[0]}, {self.again[1]}" if self.again else ""
+        return f"seed {self.seed}: {what}, {self.moment}{again}, {self.switches}"
 
 
 def plan_of(seed: int) -> Plan:
@@ -154,9 +172,22 @@ def plan_of(seed: int) -> Plan:
         creates_first=phase == "replace" and dice.random() < 0.25,
         is_upgraded=dice.random() < 0.8,
         switches=dice.choice(SWITCHES),
+        again=_again(dice),
     )
     # Where names are unique, nothing can be created ahead of what it replaces.
     return dataclasses.replace(plan, switches={}) if plan.creates_first else plan
+
+
+def _again(dice: random.Random) -> tuple[str, Moment] | None:
+    if dice.random() >= 0.3:
+        return None
+    # A disk is small from the beginning or not at all.
+    fault = dice.choice([fault for fault in FAULTS if fault != "full disk"])
+    if fault not in REQUEST_FAULTS and dice.random() < 0.3:
+        return fault, _moment(dice, "up", fault)
+    # A way back asks little: it looks, and waits for what it finds.
+    accepted, then_seconds = dice.random() < 0.6, dice.choice((0.0, 0.0, dice.uniform(0, 0.5)))
+    return fault, Moment("request", dice.randint(1, 3), accepted=accepted, then_seconds=then_seconds)
 
 
 def _moment(dice: random.Random, phase: Phase, fault: str) -> Moment:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .crash_plans import REQUEST_FAULTS, Moment, Plan
+from .crash_plans import DISK_FAULTS, REQUEST_FAULTS, Moment, Plan
 from .processes import Running, end_all, is_upgraded, wait_until
 from .stacks import Run, Stack
 from .state_files import loaded
@@ -45,7 +45,7 @@ def crashed(stack: Stack, plan: Plan, *command: str) -> tuple[Run, bool]:
         raise
     finally:
         (stack.directory / ".state" / "ballast").unlink(missing_ok=True)
-    if plan.fault in ("full disk", "file size limit"):
+    if plan.fault in DISK_FAULTS:
         hit = hit and run.exit_code != 0 and "cannot write" in run.output
     if rule is not None:
         # What was on the wire when its sender died lands now; nobody could have looked it up before.

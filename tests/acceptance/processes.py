@@ -50,6 +50,14 @@ def processes_of(stack: Stack) -> dict[int, bytes]:
     return found
 
 
+def has_ended(stack: Stack) -> bool:
+    """Whether nothing of a stack's runs is left that could ask a cloud.
+
+    The language host of the Pulumi CLI could not; it outlives an engine that is killed by some minutes.
+    """
+    return all(command.split(b"\0")[0].endswith(b"pulumi-language-python") for command in processes_of(stack).values())
+
+
 def end_all(stack: Stack) -> None:
     """Kill whatever still runs for a stack."""
     for pid in processes_of(stack):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from .crashing import assert_told_plainly, settled
-from .processes import Running, end_all, marked_environment, processes_of, wait_until
+from .processes import Running, end_all, has_ended, marked_environment, wait_until
 from .stacks import Stack
 from .state_files import cluster_ids, loaded
 
@@ -47,7 +47,7 @@ def test_nothing_is_created_once_the_run_is_cancelled(stack: Stack) -> None:
     cancelled = running.wait()
     assert cancelled.exit_code != 0
     assert_told_plainly(cancelled)
-    assert wait_until(lambda: not processes_of(stack))
+    assert wait_until(lambda: has_ended(stack))
     assert posts(stack) == 0 and cluster_ids(stack) == {}
     assert settled(stack, "up").exit_code == 0
     assert posts(stack) == len(cluster_ids(stack)) == 3
@@ -57,7 +57,7 @@ def test_nothing_is_created_once_the_engine_is_gone(stack: Stack) -> None:
     running = during_the_look_up(stack)
     assert running.kill("engine")
     assert running.wait().exit_code == -signal.SIGKILL
-    assert wait_until(lambda: not processes_of(stack)), "the plugin outlives its engine"
+    assert wait_until(lambda: has_ended(stack)), "the plugin outlives its engine"
     assert posts(stack) == 0
     assert settled(stack, "up").exit_code == 0
     assert posts(stack) == len(cluster_ids(stack)) == 3
