@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ from gpufleet_provider.waiting import Watcher
 
 RECONCILE_POLLS = 15
 """How often the list is read after a create whose answer was lost, before it is reported as possibly existing."""
+QUIET_SECONDS, QUIET_WITHIN_SECONDS = 1.5, 60.0
+"""How long a run has to have met nothing new before something is taken over, and for how long that is waited for."""
 
 
 class Refusal(CloudError):
@@ -36,6 +39,10 @@ class KnownIds:
     """Ids that the state holds, or held, each with its URN (empty on a server that tells none)."""
     deleted: set[str] = field(default_factory=set[str])
     """Those that this run has deleted."""
+    taken: set[str] = field(default_factory=set[str])
+    """Those that this run has taken over or imported."""
+    met_at: float = float("-inf")
+    """When the run last checked or compared anything, by `time.monotonic`."""
     viewed: set[str] = field(default_factory=set[str])
     """URNs that were read and neither checked nor compared since: a refresh compares next, to show what has drifted."""
     unreplaced: dict[str, str] = field(default_factory=dict[str, str])
@@ -107,6 +114,7 @@ def imported(account: Account, id: str, inputs: Properties) -> None:
         if id in account.known.named:
             raise Refusal(f"{subject}: this stack manages it already, under another name")
         account.remember(id)
+        account.known.taken.add(id)
 
 
 # --- What an interrupted run left -----------------------------------------------------------------------------------
@@ -132,12 +140,32 @@ def left_over(account: Account, listed: list[Properties], inputs: Properties) ->
 
     Raises Refusal when something has the name and is not certainly ours, or cannot become what is declared.
     """
+    found = _left_over(account, listed, inputs)
+    if found is not None:
+        # The state may hold it under a URN that this run has still to meet: a renamed resource keeps its name.
+        until = time.monotonic() + QUIET_WITHIN_SECONDS
+        while time.monotonic() < min(until, account.known.met_at + QUIET_SECONDS):
+            account.watcher.pause()
+        found = _left_over(account, listed, inputs)
+    if found is not None:
+        account.known.taken.add(account.id_of(found))
+    return found
+
+
+def _left_over(account: Account, listed: list[Properties], inputs: Properties) -> Properties | None:
     lifecycle, name = account.lifecycle, inputs[account.lifecycle.name_field]
+    subject = f"create of {lifecycle.token} {name!r}"
+    for id in map(account.id_of, _named(account, listed, inputs)):
+        holder = account.known.named.get(id, "")
+        if holder not in ("", CALL.get().urn):
+            raise Refusal(
+                f"{subject}: {id} runs under that name already, as {holder.rpartition('::')[2]!r} of this stack; "
+                f"nothing was created. Give one of them another {lifecycle.name_field}"
+            )
     found = _matches(account, listed, inputs)
     if not found:
         return None
     ids = ", ".join(account.id_of(raw) for raw in found)
-    subject = f"create of {lifecycle.token} {name!r}"
     if inputs.get(OFFERED_NAME) != name:
         raise Refusal(
             f"{subject}: {ids} runs under that name already and may belong to somebody; nothing was created. Give "
@@ -172,7 +200,12 @@ def _knows_what_it_replaces(account: Account) -> bool:
 
 
 def _matches(account: Account, listed: list[Properties], inputs: Properties) -> list[Properties]:
-    """Return the live resources that could be ours: under our name, unknown to the state.
+    """Return the live resources that could be ours: under our name, unknown to the state."""
+    return [raw for raw in _named(account, listed, inputs) if account.id_of(raw) not in account.known.named]
+
+
+def _named(account: Account, listed: list[Properties], inputs: Properties) -> list[Properties]:
+    """Return the live resources under our name.
 
     A name of our own making is the ownership mark, wherever the resource stands; a name that the user gave counts
     in its place only.
@@ -183,7 +216,7 @@ def _matches(account: Account, listed: list[Properties], inputs: Properties) -> 
     found: list[Properties] = []
     for raw in listed:
         # The raw name is looked at first: parsing a thousand replies for each of a thousand creates is a million.
-        if raw.get(lifecycle.name_field) != inputs[lifecycle.name_field] or account.id_of(raw) in account.known.named:
+        if raw.get(lifecycle.name_field) != inputs[lifecycle.name_field]:
             continue
         info = parse_info(lifecycle.info_body, raw)
         shown = lifecycle.observed(info, inputs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -82,6 +83,7 @@ class DynamicProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
         known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known.met_at = time.monotonic()
         known.viewed.discard(urn)
         lifecycle, olds = lifecycle_of(self.resource), _visible(_olds)
         checked = check(lifecycle, olds, _visible(news), _is_unknown)
@@ -104,6 +106,12 @@ class DynamicProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DetailedDiff:
         """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
         known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known.met_at = time.monotonic()
+        if _id in known.taken:
+            raise Refusal(
+                f"{self.resource} {_id}: another resource of this run has taken it over, since it runs under the name "
+                "of that one. Take that one out of the state with `pulumi state delete`, and give it a name of its own"
+            )
         known.named[_id] = urn
         lifecycle, olds, news = lifecycle_of(self.resource), _visible(_olds), _visible(_news)
         planned = plan(lifecycle, olds, news)

@@ -223,6 +223,10 @@ def delete(account: Account, id: str, outputs: Properties) -> None:
     Raises CloudError when the cloud refuses or the time is up; the resource then still stands in the state.
     """
     lifecycle, client = account.lifecycle, account.client
+    if id in account.known.taken:
+        # A resource that was renamed, and renamed back without an alias: another one of this run goes on with it.
+        CALL.get().warn(f"{lifecycle.token} {id} is not deleted: another resource of this run has taken it over")
+        return
     account.remember(id)
     _refuse_to_forfeit(account, id, outputs)
     deadline = _deadline(lifecycle.timeouts.delete_seconds)

@@ -204,6 +204,67 @@ def test_what_the_cloud_does_not_show_yet_is_neither_dropped_nor_left_running(st
     assert stack.live_clusters() == [] and loaded(stack) == []
 
 
+# --- What another resource of the stack holds ------------------------------------------------------------------------
+
+ALIAS = "aliases=[pulumi.Alias(name='train')]"
+
+
+def renamed(stack: Stack) -> str:
+    """Deploy `train`, rename it to `trainer`, and return the id of its cluster, whose name is that of `train`."""
+    stack.write(train())
+    assert settled(stack, "up").exit_code == 0
+    (id,) = cluster_ids(stack)
+    stack.write(train(ALIAS).replace("'train'", "'trainer'", 1))
+    assert stack.up().exit_code == 0
+    assert cluster_ids(stack) == {id: "trainer"}
+    return id
+
+
+TRAINER = train().replace("'train'", "'trainer'", 1)
+
+
+@pytest.mark.parametrize("program", [train() + TRAINER, TRAINER + train()], ids=["before", "after"])
+def test_a_new_resource_does_not_take_over_what_a_renamed_one_runs(stack: Stack, program: str) -> None:
+    id = renamed(stack)
+    stack.write(program)
+    refused(stack, id, "runs under that name already, as 'trainer' of this stack")
+    assert cluster_ids(stack) == {id: "trainer"}
+    stack.write(program.replace("'train', ", "'train', cluster_name='another', ", 1))
+    assert stack.up().exit_code == 0
+    assert sorted(cluster_ids(stack).values()) == ["train", "trainer"] and len(stack.live_clusters()) == 2
+    assert settled(stack, "destroy").exit_code == 0
+    assert stack.live_clusters() == []
+
+
+def test_a_resource_that_is_renamed_back_without_an_alias_goes_on_with_its_cluster(stack: Stack) -> None:
+    """Without an alias, the one is created and the other deleted: of one and the same cluster, as it has one name."""
+    id = renamed(stack)
+    stack.write(train())
+    run = settled(stack, "up")
+    assert run.exit_code == 0, run.output
+    assert "is not deleted: another resource of this run has taken it over" in run.output
+    assert cluster_ids(stack) == {id: "train"}
+    assert [it["id"] for it in stack.live_clusters()] == [id] and posts(stack) == 1
+    assert stack.up("--expect-no-changes").exit_code == 0
+
+
+def test_one_cluster_is_not_held_twice_although_the_other_is_met_too_late(stack: Stack) -> None:
+    id = renamed(stack)
+    first = "first = " + train()
+    stack.write(first + TRAINER.replace("ResourceOptions()", "ResourceOptions(depends_on=[first])"))
+    run = stack.up()
+    assert run.exit_code != 0
+    assert_told_plainly(run)
+    assert "another resource of this run has taken it over" in run.output and "pulumi state delete" in run.output
+    urn = next(it["urn"] for it in loaded(stack) if it["urn"].endswith("::train"))
+    forgotten = stack.run("state", "delete", urn, "--yes", "--force", "--stack", stack.name)
+    assert forgotten.exit_code == 0, forgotten.output
+    stack.write(first.replace("'train', ", "'train', cluster_name='another', ") + TRAINER)
+    assert stack.up().exit_code == 0
+    assert sorted(cluster_ids(stack).values()) == ["train", "trainer"] and cluster_ids(stack)[id] == "trainer"
+    assert [it["id"] for it in stack.live_clusters()].count(id) == 1
+
+
 # --- What somebody else runs ----------------------------------------------------------------------------------------
 
 

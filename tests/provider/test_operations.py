@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -127,6 +128,34 @@ def test_an_id_that_the_state_holds_is_never_taken_over(desk: Desk) -> None:
     assert len(desk.cloud.sent("create")) == 1
 
 
+def test_what_another_resource_of_the_stack_holds_is_not_taken_over(desk: Desk) -> None:
+    """A renamed resource keeps its physical name, which is then offered to a new one of the old name."""
+    old = desk.cloud.make(box_name=NAME, place="here", count=2)
+    desk.account.known.named[old] = "urn:pulumi:dev::fleet::toy:Box::renamed"
+    with pytest.raises(Refusal, match=r"box-1 runs under that name already, as 'renamed' of this stack; nothing was"):
+        create(desk.account, OURS)
+    assert desk.cloud.sent("create") == []
+
+
+def test_what_the_run_meets_a_little_later_is_not_taken_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adopting, "QUIET_SECONDS", 0.2)
+    known = desk.account.known
+    old = desk.cloud.make(box_name=NAME, place="here", count=2)
+    known.met_at = time.monotonic()
+    threading.Timer(0.1, lambda: known.named.update({old: "urn:pulumi:dev::fleet::toy:Box::renamed"})).start()
+    with pytest.raises(Refusal, match="as 'renamed' of this stack"):
+        create(desk.account, OURS)
+
+
+def test_what_was_taken_over_is_not_deleted_for_its_former_holder(desk: Desk) -> None:
+    left = desk.cloud.make(box_name=NAME, place="here", count=2)
+    id, outputs = create(desk.account, OURS)
+    desk.call("urn:pulumi:dev::fleet::toy:Box::former")
+    delete(desk.account, left, outputs)
+    assert id == left and desk.cloud.sent("delete") == []
+    assert "another resource of this run has taken it over" in desk.warned[-1]
+
+
 def test_a_create_first_replacement_without_a_diff_takes_nothing_over(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="here", count=2)
     with pytest.raises(Refusal, match="Take delete_before_replace=False out"):
@@ -137,11 +166,12 @@ def test_a_create_first_replacement_without_a_diff_takes_nothing_over(desk: Desk
 
 def test_two_of_one_program_do_not_create_under_one_name(desk: Desk) -> None:
     assert create(desk.account, GIVEN)[0] == "box-1"
-    # Where two look at the very same moment, neither sees the other's; the list is left out of it here.
-    desk.account.known.named["box-1"] = "urn:box"
+    # Where two look at the very same moment, neither sees the other's.
+    hidden = desk.cloud.boxes.pop("box-1")
     desk.call("urn:pulumi:dev::fleet::toy:Box::other")
     with pytest.raises(Refusal, match="of this program has that name, too; nothing was created"):
         create(desk.account, GIVEN)
+    desk.cloud.boxes["box-1"] = hidden
     assert create(desk.account, {**GIVEN, "place": "there"})[0] == "box-2"
     assert len(desk.cloud.sent("create")) == 2
 
