@@ -12,7 +12,7 @@ from typing import Any
 
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.lifecycle import Properties, Secret, marked
-from gpufleet_provider.operations import INPUTS
+from gpufleet_provider.operations import ACCOUNT, INPUTS
 from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportUnknownVariableType]  (no types)
 
 from pulumi_gpufleet.cli.program import Declaration
@@ -30,7 +30,7 @@ def _entry(each: Declaration) -> Properties:
     lifecycle = each.found.lifecycle
     provider = {"__provider": serialize_provider(DynamicProvider(lifecycle.token))}
     secret_inputs = marked(lifecycle.create_body, Secret)
-    outputs = {**lifecycle.outputs(each.found.info), INPUTS: each.inputs}
+    outputs = {**lifecycle.outputs(each.found.info), INPUTS: each.inputs, ACCOUNT: each.found.client.mark}
     hidden = {*marked(lifecycle.info_body, Secret), *secret_inputs, INPUTS}
     return {
         "type": f"pulumi-python:dynamic/{lifecycle.token}",

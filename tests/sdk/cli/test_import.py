@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpufleet_provider.accounts import client_for
 from gpufleet_provider.simulator import RunningSimulator
+from pulumi_gpufleet.cli.inventory import cloud_named
 
 from tests.acceptance.stacks import Stack
 from tests.sdk.cli.conftest import CANARY, Command
@@ -153,6 +155,8 @@ def test_every_secret_output_is_wrapped(gpufleet: Command, together: Create, tmp
         name: value for name, value in row["inputs"].items() if name != "__provider"
     }
     assert row["inputs"]["__provider"] == row["outputs"]["__provider"]
+    # Which account it is in is known from the beginning: that another key does not see it will not read as gone.
+    assert row["outputs"]["__account"] == client_for(cloud_named("together"), lambda _key: None).mark
 
 
 @pytest.mark.parametrize(
