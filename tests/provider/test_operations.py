@@ -138,11 +138,15 @@ def test_what_another_resource_of_the_stack_holds_is_not_taken_over(desk: Desk) 
 
 
 def test_what_the_run_meets_a_little_later_is_not_taken_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adopting, "QUIET_SECONDS", 0.2)
     known = desk.account.known
     old = desk.cloud.make(box_name=NAME, place="here", count=2)
     known.met_at = time.monotonic()
-    threading.Timer(0.1, lambda: known.named.update({old: "urn:pulumi:dev::fleet::toy:Box::renamed"})).start()
+
+    def meet() -> None:
+        known.named[old] = "urn:pulumi:dev::fleet::toy:Box::renamed"
+        known.met_at = float("-inf")
+
+    monkeypatch.setattr(desk.account.watcher, "pause", meet)
     with pytest.raises(Refusal, match="as 'renamed' of this stack"):
         create(desk.account, OURS)
 
