@@ -174,6 +174,9 @@ def plan_of(seed: int) -> Plan:
         switches=dice.choice(SWITCHES),
         again=_again(dice),
     )
+    if plan.again is not None:
+        # What a killed `up` has created is found by the next one, and not by a destroy.
+        plan = dataclasses.replace(plan, goes_straight_to_destroy=False)
     # Where names are unique, nothing can be created ahead of what it replaces.
     return dataclasses.replace(plan, switches={}) if plan.creates_first else plan
 
