@@ -332,6 +332,8 @@ def test_ctrl_c_ends_the_wait_at_once(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background job, which a test run may be, ignores Ctrl-C, and so would whatever it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The clock stands still: the delete is accepted and never comes to an end.
     assert process.stderr is not None
