@@ -155,14 +155,15 @@ def left_over(account: Account, listed: list[Properties], inputs: Properties) ->
 def _left_over(account: Account, listed: list[Properties], inputs: Properties) -> Properties | None:
     lifecycle, name = account.lifecycle, inputs[account.lifecycle.name_field]
     subject = f"create of {lifecycle.token} {name!r}"
-    for id in map(account.id_of, _named(account, listed, inputs)):
+    named = _named(account, listed, inputs)
+    for id in map(account.id_of, named):
         holder = account.known.named.get(id, "")
         if holder not in ("", CALL.get().urn):
             raise Refusal(
                 f"{subject}: {id} runs under that name already, as {holder.rpartition('::')[2]!r} of this stack; "
                 f"nothing was created. Give one of them another {lifecycle.name_field}"
             )
-    found = _matches(account, listed, inputs)
+    found = _unknown(account, named)
     if not found:
         return None
     ids = ", ".join(account.id_of(raw) for raw in found)
@@ -201,7 +202,11 @@ def _knows_what_it_replaces(account: Account) -> bool:
 
 def _matches(account: Account, listed: list[Properties], inputs: Properties) -> list[Properties]:
     """Return the live resources that could be ours: under our name, unknown to the state."""
-    return [raw for raw in _named(account, listed, inputs) if account.id_of(raw) not in account.known.named]
+    return _unknown(account, _named(account, listed, inputs))
+
+
+def _unknown(account: Account, found: list[Properties]) -> list[Properties]:
+    return [raw for raw in found if account.id_of(raw) not in account.known.named]
 
 
 def _named(account: Account, listed: list[Properties], inputs: Properties) -> list[Properties]:

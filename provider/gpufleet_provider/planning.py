@@ -60,10 +60,7 @@ def _loss(
     is_over = lifecycle.ended(prior, olds) is not None
     if is_over and not set(replaces).intersection(lifecycle.term_fields):
         return ended_words(lifecycle, term_of_the_gone(lifecycle, prior, olds) or "")
-    forfeited = lifecycle.forfeits(prior, olds)
-    if forfeited is None or news.get("confirm_forfeit") is True:
-        return None
-    return _forfeit_words(f"because of {', '.join(replaces)}", forfeited)
+    return _forfeit(lifecycle, prior, olds, news, f"because of {', '.join(replaces)}")
 
 
 def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> str | None:
@@ -72,14 +69,14 @@ def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: P
     `--replace`, a taint, `replace_on_changes` and their kin replace what no changed input asks to replace.
     """
     prior: Properties = olds.get(INPUTS) or {}
-    if ENDED in prior or news.get("confirm_forfeit") is True:
-        return None
-    forfeited = lifecycle.forfeits(prior, olds)
     why = "although no input asks for it (--replace, a taint, or an option of the resource does)"
-    return None if forfeited is None else _forfeit_words(why, forfeited)
+    return None if ENDED in prior else _forfeit(lifecycle, prior, olds, news, why)
 
 
-def _forfeit_words(why: str, forfeited: str) -> str:
+def _forfeit(lifecycle: Lifecycle[Any], prior: Properties, olds: Properties, news: Properties, why: str) -> str | None:
+    forfeited = lifecycle.forfeits(prior, olds)
+    if forfeited is None or news.get("confirm_forfeit") is True:
+        return None
     return (
         f"it would be replaced {why}, which forfeits {forfeited}; nothing was changed. "
         "Take the change back, or say confirm_forfeit=True"
