@@ -1,5 +1,5 @@
 """`python -m pulumi_embedded`."""
 
-from .cli import main
+from pulumi_embedded.commands.main import main
 
 main(prog_name="pulumi-embedded")

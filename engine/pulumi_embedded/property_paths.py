@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from .values import Properties, PropertyValue, Secret
+from pulumi_embedded.values import Properties, PropertyValue, Secret
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices; the key `*` stands for every key or index."""

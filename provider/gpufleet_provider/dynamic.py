@@ -25,14 +25,18 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from gpufleet_provider import CLOUDS, accounts, catalogue, operations, serving, upgrade
-from gpufleet_provider.calls import CALL
-from gpufleet_provider.checking import check, normalised
-from gpufleet_provider.http import CloudClient
-from gpufleet_provider.lifecycle import Cloud, Failure, Lifecycle, Properties
-from gpufleet_provider.operations import Account, Refusal
-from gpufleet_provider.planning import Plan, forfeited_by_the_engine, plan
-from gpufleet_provider.waiting import watcher_for
+from gpufleet_provider import CLOUDS
+from gpufleet_provider.http import accounts
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.checking import check, normalised
+from gpufleet_provider.model.lifecycle import Cloud, Failure, Lifecycle, Properties
+from gpufleet_provider.model.planning import Plan, forfeited_by_the_engine, plan
+from gpufleet_provider.operations import catalogue
+from gpufleet_provider.operations import service as operations
+from gpufleet_provider.operations.call import CALL
+from gpufleet_provider.operations.service import Account, Refusal
+from gpufleet_provider.plugin import serving, upgrade
+from gpufleet_provider.waiting.watcher import watcher_for
 
 
 class DetailedDiff(DiffResult):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import pulumi
-from gpufleet_provider.accounts import client_for
-from gpufleet_provider.errors import CloudError, MissingKey
-from gpufleet_provider.http import CloudClient
-from gpufleet_provider.lifecycle import Cloud, Info, Properties
-from gpufleet_provider.parsing import parse_info
+from gpufleet_provider.http.accounts import client_for
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.errors import CloudError, MissingKey
+from gpufleet_provider.model.lifecycle import Cloud, Info, Properties
+from gpufleet_provider.model.replies import parse_info
 from pulumi.runtime.rpc import translate_output_properties
 
 ResultT = TypeVar("ResultT")

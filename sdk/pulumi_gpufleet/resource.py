@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import pulumi
-from gpufleet_provider.checking import CREATE_FIRST, IMPORT_ID, OFFERED_NAME
 from gpufleet_provider.dynamic import DynamicProvider
-from gpufleet_provider.operations import INPUTS, WAIT
+from gpufleet_provider.model.checking import CREATE_FIRST, IMPORT_ID, OFFERED_NAME
+from gpufleet_provider.operations.service import INPUTS, WAIT
 from pulumi.dynamic import Resource
 from typing_extensions import Self
 

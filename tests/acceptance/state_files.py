@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pulumi_embedded.backend import FileBackend, StackReference
+from pulumi_embedded.storage.backend import FileBackend, StackReference
 
 from .stacks import Stack
 

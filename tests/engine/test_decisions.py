@@ -2,16 +2,16 @@
 
 import pytest
 from pulumi_embedded import urn
-from pulumi_embedded.aliases import AliasResolver
-from pulumi_embedded.checkpoint import ResourceState
-from pulumi_embedded.dependencies import DependencyGraph
-from pulumi_embedded.diffs import inverted, with_replace_on_changes
-from pulumi_embedded.goals import Alias
-from pulumi_embedded.property_changes import changes, shown
+from pulumi_embedded.deployment.requests import Unsupported, duration_seconds, satisfies
+from pulumi_embedded.display.property_changes import changes, shown
 from pulumi_embedded.property_paths import MalformedPath, contains, keep_old, parse
-from pulumi_embedded.provider_api import Diff, PropertyDiff
-from pulumi_embedded.requests import Unsupported, duration_seconds, satisfies
-from pulumi_embedded.targets import Targets
+from pulumi_embedded.providers.provider_api import Diff, PropertyDiff
+from pulumi_embedded.steps.aliases import AliasResolver
+from pulumi_embedded.steps.dependencies import DependencyGraph
+from pulumi_embedded.steps.diffs import inverted, with_replace_on_changes
+from pulumi_embedded.steps.goals import Alias
+from pulumi_embedded.steps.targets import Targets
+from pulumi_embedded.storage.checkpoint import ResourceState
 from pulumi_embedded.values import UNKNOWN, Secret
 
 ROOT = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"

@@ -21,16 +21,16 @@ import jsonschema
 import pytest
 import yaml
 from gpufleet_provider import shadeform, together
-from gpufleet_provider.comparing import nested_body
-from gpufleet_provider.http import CloudClient
-from gpufleet_provider.lifecycle import Cloud, Local, Properties, marked
-from gpufleet_provider.parsing import parse_info
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.comparing import nested_body
+from gpufleet_provider.model.lifecycle import Cloud, Local, Properties, marked
+from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform.cluster import ClusterCreate as ShadeformCreate
 from gpufleet_provider.shadeform.cluster import ClusterInfo as ShadeformInfo
 from gpufleet_provider.shadeform.cluster_types import ClusterType, list_cluster_types
 from gpufleet_provider.simulator import RunningSimulator, running
-from gpufleet_provider.together.cluster import ClusterCreate, ClusterInfo, ClusterUpdate
-from gpufleet_provider.together.nodes import CLUSTER_PHASES, NODE_PHASES
+from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
+from gpufleet_provider.together.cluster.outputs import CLUSTER_PHASES, NODE_PHASES
 from gpufleet_provider.together.regions import Region, list_regions
 from pydantic import BaseModel
 

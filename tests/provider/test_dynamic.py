@@ -9,15 +9,17 @@ from typing import Any
 
 import dill
 import pytest
-from gpufleet_provider import CLOUDS, dynamic, operations, planning
-from gpufleet_provider.calls import CALL, Call
+from gpufleet_provider import CLOUDS, dynamic
 from gpufleet_provider.dynamic import DynamicProvider, cloud_of, lifecycle_of
-from gpufleet_provider.errors import MissingKey
-from gpufleet_provider.operations import INPUTS, KnownIds, Refusal
+from gpufleet_provider.model import planning
+from gpufleet_provider.model.errors import MissingKey
+from gpufleet_provider.operations import service as operations
+from gpufleet_provider.operations.call import CALL, Call
+from gpufleet_provider.operations.service import INPUTS, KnownIds, Refusal
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from tests.provider.plugin_servers.server import PICKLED
+from tests.provider.plugin.servers.server import PICKLED
 from tests.provider.toy import BOX, FUTURE, Desk
 
 TOKENS = [life.token for name in CLOUDS for life in cloud_of(name).lifecycles.values()]

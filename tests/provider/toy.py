@@ -7,10 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from gpufleet_provider.adopting import Account, KnownIds
-from gpufleet_provider.calls import CALL, Call
-from gpufleet_provider.errors import NotFound
-from gpufleet_provider.lifecycle import (
+from gpufleet_provider.model.errors import NotFound
+from gpufleet_provider.model.lifecycle import (
     Body,
     CreateOnly,
     Failure,
@@ -34,7 +32,9 @@ from gpufleet_provider.lifecycle import (
     parse_instant,
     rule,
 )
-from gpufleet_provider.waiting import Watcher
+from gpufleet_provider.operations.adoption import Account, KnownIds
+from gpufleet_provider.operations.call import CALL, Call
+from gpufleet_provider.waiting.watcher import Watcher
 from pydantic import Field
 
 

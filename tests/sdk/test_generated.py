@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from gpufleet_provider import generate
-from gpufleet_provider.lifecycle import Body, Info, Secret, Suggested
-from gpufleet_provider.sdk_resource import declare_resource
-from gpufleet_provider.sdk_types import CloudTypes
+from gpufleet_provider.generate import __main__ as generate
+from gpufleet_provider.generate.declarations import CloudTypes
+from gpufleet_provider.generate.resource_class import declare_resource
+from gpufleet_provider.model.lifecycle import Body, Info, Secret, Suggested
 
 from tests.sdk import toy
 from tests.sdk.program import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from gpufleet_provider.lifecycle import (
+from gpufleet_provider.model.lifecycle import (
     Body,
     CreateOnly,
     GrowOnly,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpufleet_provider.lifecycle import Cloud
+from gpufleet_provider.model.lifecycle import Cloud
 from gpufleet_provider.shadeform.cluster import CLUSTER
 from gpufleet_provider.shadeform.errors import read_error
 

@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from gpufleet_provider.errors import Ambiguous
-from gpufleet_provider.http import segment
-from gpufleet_provider.lifecycle import Body, Failure, Info, Lifecycle, Properties, Readiness, Suggested, Unreadable
-from gpufleet_provider.parsing import identified, listed
+from gpufleet_provider.http.client import segment
+from gpufleet_provider.model.errors import Ambiguous
+from gpufleet_provider.model.lifecycle import (
+    Body,
+    Failure,
+    Info,
+    Lifecycle,
+    Properties,
+    Readiness,
+    Suggested,
+    Unreadable,
+)
+from gpufleet_provider.model.replies import identified, listed
+from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
 from gpufleet_provider.shadeform.cluster_types import ClusterType, contradictions, list_cluster_types
-from gpufleet_provider.shadeform.instance_info import STATUSES, Instance
 
 if TYPE_CHECKING:
-    from gpufleet_provider.http import CloudClient
+    from gpufleet_provider.http.client import CloudClient
 
 Text = Annotated[str, Field(min_length=1)]
 """A string that says something."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from gpufleet_provider.lifecycle import Failure, Info, Properties
-from gpufleet_provider.parsing import listed, parse_info
-from gpufleet_provider.shadeform.instance_info import BootTime
+from gpufleet_provider.model.lifecycle import Failure, Info, Properties
+from gpufleet_provider.model.replies import listed, parse_info
+from gpufleet_provider.shadeform.cluster_instances import BootTime
 
 if TYPE_CHECKING:
-    from gpufleet_provider.http import CloudClient
+    from gpufleet_provider.http.client import CloudClient
 
 
 class InstanceTypeConfiguration(Info):

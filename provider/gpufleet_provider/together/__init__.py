@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpufleet_provider.lifecycle import Cloud
-from gpufleet_provider.together.cluster import CLUSTER
+from gpufleet_provider.model.lifecycle import Cloud
+from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 from gpufleet_provider.together.errors import read_error
 
 

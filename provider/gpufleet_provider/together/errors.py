@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from gpufleet_provider.errors import redacted
+from gpufleet_provider.model.errors import redacted
 
 
 def read_error(status: int, text: str) -> tuple[str, str]:

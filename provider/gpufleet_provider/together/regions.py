@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gpufleet_provider.lifecycle import Failure, Info, Properties
-from gpufleet_provider.parsing import listed, parse_info
+from gpufleet_provider.model.lifecycle import Failure, Info, Properties
+from gpufleet_provider.model.replies import listed, parse_info
 
 if TYPE_CHECKING:
-    from gpufleet_provider.http import CloudClient
+    from gpufleet_provider.http.client import CloudClient
 
 
 class DriverVersion(Info):

@@ -9,8 +9,8 @@ import click
 from gpufleet_provider import __version__
 
 COMMANDS = {
-    "import": ("pulumi_gpufleet.cli.importing", "Write the program and the import file for what already runs."),
-    "orphans": ("pulumi_gpufleet.cli.orphans", "List, and on demand delete, what runs and stands in no state."),
+    "import": ("pulumi_gpufleet.cli.importing.command", "Write the program and the import file for what already runs."),
+    "orphans": ("pulumi_gpufleet.cli.orphans.command", "List, and on demand delete, what runs and stands in no state."),
     "simulate": ("pulumi_gpufleet.cli.simulate", "Run both clouds on this machine, for free."),
 }
 """Name → the module that holds it (as `command`), and its line in the help. A module is imported when it is called."""
@@ -47,7 +47,7 @@ class Commands(click.Group):
 
 
 def _line(fault: Exception) -> str:
-    from gpufleet_provider.errors import CloudError, redacted
+    from gpufleet_provider.model.errors import CloudError, redacted
 
     if isinstance(fault, CloudError):
         return str(fault)

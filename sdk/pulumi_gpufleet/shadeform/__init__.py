@@ -2,8 +2,7 @@
 """Shadeform."""
 
 from pulumi_gpufleet.shadeform.cluster import Cluster, ClusterArgsDict, ClusterStatus, GetClusterResult, RegionInfo
-from pulumi_gpufleet.shadeform.cluster_types import Availability, ClusterType, InstanceType, InstanceTypeConfiguration
-from pulumi_gpufleet.shadeform.instance_info import (
+from pulumi_gpufleet.shadeform.cluster_instances import (
     BootTime,
     Instance,
     InstanceConfiguration,
@@ -12,6 +11,7 @@ from pulumi_gpufleet.shadeform.instance_info import (
     RentalTerms,
     RentalTermsRentalType,
 )
+from pulumi_gpufleet.shadeform.cluster_types import Availability, ClusterType, InstanceType, InstanceTypeConfiguration
 from pulumi_gpufleet.shadeform.lookups import (
     get_cluster,
     get_cluster_output,

@@ -10,7 +10,7 @@ import pulumi
 from typing_extensions import NotRequired, TypedDict
 
 from pulumi_gpufleet.resource import CloudResource
-from pulumi_gpufleet.shadeform.instance_info import Instance
+from pulumi_gpufleet.shadeform.cluster_instances import Instance
 
 __all__ = [
     "Cluster",

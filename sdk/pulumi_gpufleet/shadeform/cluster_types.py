@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from pulumi_gpufleet.shadeform.instance_info import BootTime
+from pulumi_gpufleet.shadeform.cluster_instances import BootTime
 
 __all__ = [
     "Availability",

@@ -12,7 +12,7 @@ from pulumi_gpufleet.together.cluster import (
     ClusterType,
     GetClusterResult,
 )
-from pulumi_gpufleet.together.cluster_config import (
+from pulumi_gpufleet.together.cluster_inputs import (
     AcceptanceTestsParamsArgs,
     AcceptanceTestsParamsArgsDict,
     AcceptanceTestsParamsDcgmDiagLevel,
@@ -52,15 +52,7 @@ from pulumi_gpufleet.together.cluster_config import (
     SlurmWebConfigArgs,
     SlurmWebConfigArgsDict,
 )
-from pulumi_gpufleet.together.lookups import (
-    get_cluster,
-    get_cluster_output,
-    get_kube_config,
-    get_kube_config_output,
-    get_regions,
-    get_regions_output,
-)
-from pulumi_gpufleet.together.nodes import (
+from pulumi_gpufleet.together.cluster_outputs import (
     AddOnConfigInfo,
     AddOnInfo,
     AddOnInfoAddOnType,
@@ -81,8 +73,7 @@ from pulumi_gpufleet.together.nodes import (
     TorchpassConfig,
     TorchpassState,
 )
-from pulumi_gpufleet.together.regions import DriverVersion, Region
-from pulumi_gpufleet.together.remediation import (
+from pulumi_gpufleet.together.cluster_remediation import (
     AlertAnnotation,
     LinkedAlert,
     LinkedAlertSeverity,
@@ -94,6 +85,15 @@ from pulumi_gpufleet.together.remediation import (
     XidAlert,
     XidEvent,
 )
+from pulumi_gpufleet.together.lookups import (
+    get_cluster,
+    get_cluster_output,
+    get_kube_config,
+    get_kube_config_output,
+    get_regions,
+    get_regions_output,
+)
+from pulumi_gpufleet.together.regions import DriverVersion, Region
 
 __all__ = [
     "AcceptanceTestsParamsArgs",

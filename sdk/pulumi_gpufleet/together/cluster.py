@@ -10,7 +10,7 @@ import pulumi
 from typing_extensions import NotRequired, TypedDict
 
 from pulumi_gpufleet.resource import CloudResource
-from pulumi_gpufleet.together.cluster_config import (
+from pulumi_gpufleet.together.cluster_inputs import (
     AcceptanceTestsParamsArgs,
     AcceptanceTestsParamsArgsDict,
     AddOnArgs,
@@ -24,7 +24,7 @@ from pulumi_gpufleet.together.cluster_config import (
     SharedVolumeArgs,
     SharedVolumeArgsDict,
 )
-from pulumi_gpufleet.together.nodes import (
+from pulumi_gpufleet.together.cluster_outputs import (
     AddOnInfo,
     ClusterPhaseTransition,
     ClusterVolume,

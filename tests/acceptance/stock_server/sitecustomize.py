@@ -3,6 +3,6 @@
 import sys
 
 if "pulumi.dynamic" in sys.orig_argv:
-    from gpufleet_provider import upgrade
+    from gpufleet_provider.plugin import upgrade
 
     upgrade._recognised = lambda main: None

@@ -3,10 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_embedded.backend import FileBackend
-from pulumi_embedded.checkpoint import ResourceState, Snapshot, new_manifest
-from pulumi_embedded.secrets import PassphraseCrypter
-from pulumi_embedded.stack_reference import StackReference
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.checkpoint import ResourceState, Snapshot, new_manifest
+from pulumi_embedded.storage.secrets import PassphraseCrypter
+from pulumi_embedded.storage.stack_reference import StackReference
 from pulumi_embedded.values import Secret
 
 RECORDED = Path(__file__).parents[1] / "golden" / "recorded"

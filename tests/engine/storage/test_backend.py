@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi_embedded.backend import FileBackend, Update
-from pulumi_embedded.checkpoint import Operation, dump_deployment
 from pulumi_embedded.errors import LockedError, ProjectError, StateError, StorageFull
-from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
-from pulumi_embedded.stack_reference import StackReference, backend_folder
+from pulumi_embedded.storage.backend import FileBackend, Update
+from pulumi_embedded.storage.checkpoint import Operation, dump_deployment
+from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.stack_reference import StackReference, backend_folder
 
 from .conftest import machine, snapshot_of
 
@@ -304,7 +304,7 @@ def test_the_stack_is_locked_while_it_is_locked(backend: FileBackend, stack: Sta
 def test_of_two_that_come_together_none_goes_on_with_the_other(
     backend: FileBackend, stack: StackReference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pulumi_embedded import locks
+    from pulumi_embedded.storage import locks
 
     write = locks.write_atomically
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pulumi_embedded.checkpoint import (
+from pulumi_embedded.errors import SecretsError, StateError
+from pulumi_embedded.storage.checkpoint import (
     Operation,
     ResourceState,
     Snapshot,
@@ -16,8 +17,7 @@ from pulumi_embedded.checkpoint import (
     load_deployment,
     load_resource,
 )
-from pulumi_embedded.errors import SecretsError, StateError
-from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
 from pulumi_embedded.values import UNKNOWN, ResourceReference, Secret
 
 from .conftest import machine, recorded_states, snapshot_of, urn_of

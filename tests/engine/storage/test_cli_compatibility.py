@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pulumi_embedded.backend import FileBackend, Update
-from pulumi_embedded.checkpoint import Snapshot
 from pulumi_embedded.errors import LockedError
-from pulumi_embedded.project import load_project
-from pulumi_embedded.secrets import crypter_of
-from pulumi_embedded.stack_config import StackConfig
-from pulumi_embedded.stack_reference import StackReference
+from pulumi_embedded.storage.backend import FileBackend, Update
+from pulumi_embedded.storage.checkpoint import Snapshot
+from pulumi_embedded.storage.project import load_project
+from pulumi_embedded.storage.secrets import crypter_of
+from pulumi_embedded.storage.stack_config import StackConfig
+from pulumi_embedded.storage.stack_reference import StackReference
 from pulumi_embedded.values import Secret
 
 pytestmark = [

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulumi_embedded import journal_file
-from pulumi_embedded.backend import FileBackend
-from pulumi_embedded.checkpoint import Operation, ResourceState, Snapshot
 from pulumi_embedded.errors import StateError, StorageFull
-from pulumi_embedded.journal import Journal
-from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
-from pulumi_embedded.stack_reference import StackReference
+from pulumi_embedded.storage import journal_file
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.checkpoint import Operation, ResourceState, Snapshot
+from pulumi_embedded.storage.journal import Journal
+from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.stack_reference import StackReference
 
 from .conftest import machine, snapshot_of, urn_of
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from pulumi_embedded.errors import ProjectError
-from pulumi_embedded.project import Project, load_project, select_stack, selected_stack
+from pulumi_embedded.storage.project import Project, load_project, select_stack, selected_stack
 
 
 def project(folder: Path, text: str) -> Project:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_embedded.errors import SecretsError
-from pulumi_embedded.secrets import PassphraseCrypter, crypter_of, passphrase_from_environment
+from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of, passphrase_from_environment
 
 # Made by the Pulumi CLI: `stack init`, then `config set --secret`, with this passphrase.
 CLI_PASSPHRASE = "correct horse ü"

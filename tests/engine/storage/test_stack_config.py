@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_embedded.errors import ProjectError, SecretsError
-from pulumi_embedded.project import load_project
-from pulumi_embedded.secrets import PassphraseCrypter
-from pulumi_embedded.stack_config import StackConfig
+from pulumi_embedded.storage.project import load_project
+from pulumi_embedded.storage.secrets import PassphraseCrypter
+from pulumi_embedded.storage.stack_config import StackConfig
 
 
 def open_config(folder: Path, text: str | None = None, declared: str = "{}") -> StackConfig:

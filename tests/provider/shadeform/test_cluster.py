@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from gpufleet_provider.checking import check
-from gpufleet_provider.comparing import corrected, verdicts
-from gpufleet_provider.errors import Ambiguous, CloudError, Invalid, Unavailable
-from gpufleet_provider.http import CloudClient
-from gpufleet_provider.lifecycle import Properties
-from gpufleet_provider.parsing import parse_info
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.checking import check
+from gpufleet_provider.model.comparing import corrected, verdicts
+from gpufleet_provider.model.errors import Ambiguous, CloudError, Invalid, Unavailable
+from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform import CLOUD
 from gpufleet_provider.shadeform.cluster import CLUSTER, ClusterCreate, ClusterInfo
 from gpufleet_provider.shadeform.errors import read_error

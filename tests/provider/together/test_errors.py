@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gpufleet_provider.errors import CloudError
-from gpufleet_provider.http import CloudClient
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.errors import CloudError
 from gpufleet_provider.together import CLOUD
 from gpufleet_provider.together.errors import read_error
 

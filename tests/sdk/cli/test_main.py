@@ -8,7 +8,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 from gpufleet_provider import __version__
-from pulumi_gpufleet.cli import COMMANDS, importing, inventory, main
+from pulumi_gpufleet.cli import COMMANDS, main
+from pulumi_gpufleet.cli.accounts import running as inventory
+from pulumi_gpufleet.cli.importing import command as importing
 
 
 def test_the_version_and_the_help_import_no_command() -> None:

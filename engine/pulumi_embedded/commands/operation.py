@@ -1,0 +1,181 @@
+"""The commands that deploy: `up`, `refresh`, `destroy`, and the previews of them, from lock to history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+import os
+import re
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, cast
+
+from pulumi_embedded.deployment.language import find_python
+from pulumi_embedded.deployment.run import DeploymentRun, Kind, Outcome, Target
+from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.steps.events import Events, Listener
+from pulumi_embedded.storage.backend import Update
+from pulumi_embedded.storage.stack_reference import ORGANIZATION
+from pulumi_embedded.values import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
+
+    from pulumi_embedded.commands.workspace import Stack
+    from pulumi_embedded.steps.generator import Options
+    from pulumi_embedded.storage.checkpoint import Snapshot
+    from pulumi_embedded.storage.journal import Journal
+
+
+TERMINATED: Final = 130
+"""The exit code after a second interrupt."""
+
+_CREDENTIAL: Final = re.compile(
+    r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$"
+)
+"""Names of config that goes encrypted into the state even where the user has put it into the config in the clear."""
+
+
+@dataclass(slots=True)
+class Operation:
+    """One run of a deployment for a stack, or its preview."""
+
+    stack: Stack
+    kind: Kind
+    options: Options
+    listeners: list[Listener] = field(default_factory=list[Listener])
+    message: str = ""
+    clear_pending_creates: bool = False
+
+    def preview(self) -> Outcome:
+        """Tell what would be done. Nothing is written. Raises EngineError."""
+        options = replace(self.options, preview=True)
+        snapshot = self.stack.load()
+        return self._run(options, snapshot, None, None)
+
+    def execute(self) -> Outcome:
+        """Do it, under the stack's lock. Raises EngineError."""
+        stack = self.stack
+        options = replace(self.options, preview=False)
+        with stack.backend.lock(stack.reference) as lock:
+            started = int(time.time())
+            snapshot = stack.load()
+            # As in the CLI: without a passphrase, a secret output could only be refused after its resource was made.
+            crypter = stack.crypter
+            journal = stack.backend.start_journal(stack.reference, snapshot, crypter)
+            if self.clear_pending_creates:
+                journal.resolve()
+            try:
+                outcome = self._run(options, snapshot, journal, lock)
+            except BaseException:
+                # What is in the journal is all that is known; the next command rebuilds the state from it.
+                journal.close(remove=False)
+                raise
+            stack.backend.finish(stack.reference, journal, crypter)
+            stack.backend.record(
+                stack.reference,
+                Update(
+                    kind=self.kind,
+                    start_time=started,
+                    end_time=int(time.time()),
+                    result="succeeded" if outcome.result == "succeeded" else "failed",
+                    config=stack.config.as_stored(),
+                    resource_changes=outcome.changes,
+                    message=self.message,
+                ),
+            )
+        return outcome
+
+    def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None, lock: Path | None) -> Outcome:
+        if snapshot is not None and journal is None:
+            # A preview marks states as if it were for real.
+            snapshot = copy.copy(snapshot)
+            snapshot.resources = [replace(state) for state in snapshot.resources]
+        events = Events(list(self.listeners))
+        deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
+        return asyncio.run(_with_signals(deployment, self.kind, events, lock))
+
+    def _target(self) -> Target:
+        stack = self.stack
+        project = stack.workspace.project
+        if project.runtime != "python":
+            raise ProjectError(f"{project.path}: the runtime '{project.runtime}' is not supported, only python")
+        config = stack.config.for_program(stack.decrypt)
+        program = project.program
+        directory = program if program.is_dir() else program.parent
+        environment = os.environ | {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
+        for key, value in project.runtime_options.items():
+            environment[f"PULUMI_RUNTIME_{key.upper()}"] = str(value)
+        hides = stack.can_encrypt
+        values: dict[str, str | Secret] = {
+            key: Secret(value) if key in config.secret_keys or (hides and _CREDENTIAL.search(key)) else value
+            for key, value in config.values.items()
+        }
+        return Target(
+            stack=stack.name,
+            project=project.name,
+            organization=ORGANIZATION,
+            config=dict(sorted(values.items())),
+            root_directory=project.folder,
+            program_directory=directory,
+            program=program,
+            python=find_python(project.folder, project.runtime_options),
+            environment=environment,
+            stack_outputs=stack.workspace.outputs_of,
+            disabled_default_providers=_disabled_default_providers(config.values),
+        )
+
+
+def _disabled_default_providers(config: Mapping[str, str]) -> frozenset[str]:
+    """The packages in `pulumi:disable-default-providers`, a list; `*` stands for all."""
+    text = config.get("pulumi:disable-default-providers", "")
+    try:
+        packages: object = json.loads(text) if text else []
+    except ValueError:
+        packages = None
+    if not isinstance(packages, list):
+        raise ProjectError("the config pulumi:disable-default-providers is not a list of packages")
+    return frozenset(str(package).strip() for package in cast("list[object]", packages))
+
+
+async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, lock: Path | None) -> Outcome:
+    """Run the deployment; the first interrupt brings it to an end in order, the second ends it at once."""
+    loop = asyncio.get_running_loop()
+    cancellations: set[asyncio.Task[None]] = set()
+
+    def interrupt() -> None:
+        if cancellations:
+            deployment.kill()
+            if lock is not None:
+                lock.unlink(missing_ok=True)
+            # The journal knows what is under way; the next command reads it.
+            os._exit(TERMINATED)
+        events.warning(
+            "Cancellation requested: finishing what is under way and starting nothing new; "
+            "interrupt again to stop at once, which may leave resources that the state does not know"
+        )
+        cancellations.add(loop.create_task(deployment.cancel()))
+
+    with _handling(loop, interrupt):
+        return await deployment.run(kind)
+
+
+@contextlib.contextmanager
+def _handling(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> Generator[None]:
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    try:
+        for name in names:
+            loop.add_signal_handler(name, handler)
+    except (NotImplementedError, RuntimeError, ValueError):
+        # No signals on this platform or in this thread: interrupts end the process, and the journal does the rest.
+        yield
+        return
+    try:
+        yield
+    finally:
+        for name in names:
+            loop.remove_signal_handler(name)

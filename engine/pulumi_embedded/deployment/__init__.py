@@ -1,0 +1,1 @@
+"""One run of a program: the program's process, its registrations, and the steps carried out for them."""

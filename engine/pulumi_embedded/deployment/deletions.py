@@ -1,0 +1,78 @@
+"""Deletions: which step removes a resource, which ones `--target` leaves, and in what order they run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.steps.dependencies import DependencyGraph
+from pulumi_embedded.steps.steps import (
+    Delete,
+    DeleteReplaced,
+    Discard,
+    DiscardReplaced,
+    RemovePendingReplace,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pulumi_embedded.steps.generator import Options
+    from pulumi_embedded.storage.checkpoint import ResourceState
+
+
+def deletion_of(state: ResourceState) -> Step:
+    """The step that removes this resource."""
+    if state.delete:
+        return DiscardReplaced(state, None) if state.external else DeleteReplaced(state, None)
+    if state.pending_replacement:
+        return RemovePendingReplace(state, None)
+    return Discard(state, None) if state.external else Delete(state, None)
+
+
+def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
+    """The deletions that `--target` names, with those of everything that depends on them, and the others."""
+    targets = options.targets
+    if targets is None:
+        return list(steps), []
+    wanted: set[int] = set()
+    for step in steps:
+        if step.urn in targets:
+            wanted.add(id(step.resource))
+            wanted.update(id(state) for state in graph.depending_on(step.resource, (), children=True))
+    chosen = [step for step in steps if id(step.resource) in wanted]
+    return chosen, [step for step in steps if id(step.resource) not in wanted]
+
+
+def not_named(steps: Sequence[Step], options: Options) -> list[Step]:
+    """The deletions that the user would have had to name."""
+    if options.targets is None or options.target_dependents:
+        return []
+    return [step for step in steps if step.urn not in options.targets]
+
+
+async def delete_in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:
+    """Run deletions, each as soon as everything that depends on it is gone; what a failed one needs stays."""
+    graph = DependencyGraph([step.resource for step in steps])
+    done: dict[int, asyncio.Future[bool]] = {
+        id(step.resource): asyncio.get_running_loop().create_future() for step in steps
+    }
+
+    async def delete(step: Step) -> None:
+        dependents = graph.directly_on(step.resource, children=True)
+        gone = [await done[id(state)] for state in dependents if state is not step.resource]
+        ok = False
+        try:
+            if all(gone):
+                await executor.run([step])
+                ok = True
+        except (StepFailed, Stopped):
+            ok = False
+        finally:
+            done[id(step.resource)].set_result(ok)
+
+    await asyncio.gather(*(delete(step) for step in steps))
+    if executor.failed:
+        raise StepFailed

@@ -1,0 +1,154 @@
+"""Runs the user's program in a process of its own and forwards what it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.steps.events import Diagnostic, Events, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+EXPLAINED_EXIT_CODE: Final = 32
+"""The program failed and has said why through the engine, as Pulumi's own language host ends."""
+
+_HOST: Final = Path(__file__).with_name("program_host.py")
+_CHUNK_BYTES: Final = 1 << 16
+_LONGEST_LINE: Final = 1 << 16
+_STOP_SECONDS: Final = 2
+_FINISH_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSettings:
+    """What the program learns about the deployment."""
+
+    project: str
+    stack: str
+    organization: str
+    root_directory: str
+    program: str
+    working_directory: str
+    monitor: str
+    engine: str
+    parallel: int
+    dry_run: bool
+    config: dict[str, str]
+    config_secret_keys: list[str]
+
+
+class Program:
+    """The running program."""
+
+    def __init__(self, process: asyncio.subprocess.Process, events: Events) -> None:
+        self._process = process
+        self._events = events
+        self._muted = False
+        self._forwarders: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(
+        cls, python: str, settings: ProgramSettings, environment: Mapping[str, str], events: Events
+    ) -> Program:
+        """Start the program. The settings, which hold decrypted config, travel through its standard input."""
+        process = await asyncio.create_subprocess_exec(
+            python,
+            "-u",
+            str(_HOST),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            cwd=settings.working_directory,
+            start_new_session=True,
+        )
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        program = cls(process, events)
+        program._forwarders = [
+            asyncio.create_task(program._forward(process.stdout, "info")),
+            asyncio.create_task(program._forward(process.stderr, "info#err")),
+        ]
+        document: dict[str, Any] = {name: getattr(settings, name) for name in settings.__slots__}
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(json.dumps(document).encode())
+            await process.stdin.drain()
+            process.stdin.close()
+        return program
+
+    async def _forward(self, stream: asyncio.StreamReader, severity: Severity) -> None:
+        async for line in lines_of(stream):
+            if line.strip() and not self._muted:
+                self._events.emit(Diagnostic(severity, line))
+
+    async def wait(self) -> int:
+        """The exit code, once everything that it printed was forwarded. Negative is a signal."""
+        code = await self._process.wait()
+        await asyncio.wait(self._forwarders, timeout=_STOP_SECONDS)
+        return code
+
+    async def finish(self) -> None:
+        """Let it come to its end, which is near: it has declared everything, and the deployment is over."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.wait(), _FINISH_SECONDS)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End it: the deployment is over, and whatever it would still say is noise."""
+        self._muted = True
+        for end in (lambda: None, self._process.terminate, self._process.kill):
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    end()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+        for forwarder in self._forwarders:
+            forwarder.cancel()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+
+async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The lines of a stream; one that never ends is cut."""
+    rest = b""
+    while chunk := await stream.read(_CHUNK_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace").rstrip("\r")
+        if len(rest) > _LONGEST_LINE:
+            yield rest.decode(errors="replace")
+            rest = b""
+        # A program that prints megabytes must not keep the engine from its work.
+        await asyncio.sleep(0)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def find_python(program_directory: Path, runtime_options: Mapping[str, Any]) -> str:
+    """The Python for the program: of `runtime.options.virtualenv`, else the one that runs the engine.
+
+    Raises ProjectError if the virtual environment that the project names has none.
+    """
+    virtualenv = runtime_options.get("virtualenv")
+    if not virtualenv:
+        return sys.executable
+    folder = program_directory / str(virtualenv)
+    candidate = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not candidate.exists():
+        raise ProjectError(
+            f"Pulumi.yaml names the virtual environment {virtualenv}, but there is no Python in {folder}; "
+            "make it, or remove `runtime.options.virtualenv`"
+        )
+    return shutil.which(str(candidate)) or str(candidate)

@@ -1,0 +1,215 @@
+"""Answers what a program asks of its deployment (`monitor.Deployment`): resources, reads, functions, providers.
+
+A failure ends the deployment, and the program only learns that it is over; the user was told the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.monitor import ShutDown
+from pulumi_embedded.providers.plugins import BUILTIN_PACKAGE, DYNAMIC_PACKAGE
+from pulumi_embedded.providers.provider_api import Invoked, ProviderError
+from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
+from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.goals import Goal, ReadGoal
+from pulumi_embedded.steps.reading_steps import Import
+from pulumi_embedded.steps.steps import (
+    CreateReplacement,
+    DeleteForReplacement,
+    SkippedCreate,
+    Step,
+    Untargeted,
+)
+from pulumi_embedded.values import Properties, PropertyValue, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    from pulumi_embedded.steps.events import Events
+    from pulumi_embedded.storage.checkpoint import ResourceState
+
+
+@dataclass(slots=True)
+class Registrations:
+    """What the program of one deployment has asked for so far, and how far that has come."""
+
+    generator: StepGenerator
+    executor: StepExecutor
+    registry: ProviderRegistry
+    options: Options
+    config: Mapping[str, str | Secret]
+    disabled_default_providers: frozenset[str]
+    events: Events
+    failed: bool = False
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the program need not go on."""
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the program has declared everything."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """To be set when the deployment is over, for the program waits for that."""
+    _stack_outputs: tuple[str, Properties] | None = None
+    _default_providers: dict[tuple[str, str, str], asyncio.Task[str]] = field(
+        default_factory=dict[tuple[str, str, str], "asyncio.Task[str]"]
+    )
+
+    # --- resources ----------------------------------------------------------------------------------------------------
+
+    async def register(self, goal: Goal) -> tuple[ResourceState, str]:
+        """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
+        with self._ending_on_failure():
+            new, steps = await self.generator.register(goal)
+            for step in steps:
+                self.generator.check_skipped(step)
+            if any(urn in self.executor.failed_urns for urn in new.dependency_urns):
+                self.executor.failed_urns.add(new.urn)
+                return new, "skipped"
+            await self._companions_are_gone(steps)
+            try:
+                await self._run(steps)
+                if steps and isinstance(steps[0], Import):
+                    new, steps = await self.generator.after_import(goal, new)
+                    await self.executor.run(steps)
+            except StepFailed:
+                if self.options.continue_on_error:
+                    return new, "failed"
+                raise
+            skipped = any(isinstance(step, SkippedCreate) for step in steps)
+            carried = next((s.new for s in reversed(steps) if isinstance(s, Untargeted) and s.new), None)
+            return carried or new, "unknown" if skipped else "success"
+
+    async def _run(self, steps: Sequence[Step]) -> None:
+        try:
+            await self.executor.run(steps)
+        finally:
+            for step in steps:
+                if isinstance(step, DeleteForReplacement):
+                    self.generator.condemned[id(step.old)].set()
+
+    async def _companions_are_gone(self, steps: Sequence[Step]) -> None:
+        """Wait for the deletion of what another resource's replacement takes along, before it is made anew."""
+        own = {id(step.old) for step in steps if isinstance(step, DeleteForReplacement)}
+        for step in steps:
+            deletion = self.generator.condemned.get(id(step.old))
+            if isinstance(step, CreateReplacement) and deletion is not None and id(step.old) not in own:
+                await deletion.wait()
+
+    async def read(self, goal: ReadGoal) -> ResourceState:
+        """Look at somebody else's resource."""
+        with self._ending_on_failure():
+            new, steps = self.generator.read(goal)
+            await self.executor.run(steps)
+            return new
+
+    # --- outputs ------------------------------------------------------------------------------------------------------
+
+    async def register_outputs(self, urn: str, outputs: Properties) -> None:
+        """Take the outputs of a component; those of the stack wait for the end, which says how to merge them."""
+        if urns.type_of(urn) == urns.ROOT_TYPE:
+            self._stack_outputs = (urn, outputs)
+        elif self.executor.stopped:
+            raise ShutDown
+        else:
+            self.executor.register_outputs(urn, outputs)
+
+    def finish_stack_outputs(self, *, succeeded: bool) -> None:
+        """Record the outputs of the stack, now that it is known how the deployment went."""
+        if self._stack_outputs is None:
+            return
+        (urn, outputs), self._stack_outputs = self._stack_outputs, None
+        old = self.generator.olds.get(urn)
+        if not succeeded and old is not None:
+            # An output that this run did not get to is not an output that the program dropped.
+            outputs = old.outputs | outputs
+        with contextlib.suppress(ProviderError):
+            self.executor.register_outputs(urn, outputs)
+
+    # --- functions and providers --------------------------------------------------------------------------------------
+
+    async def invoke(self, token: str, args: Properties, provider: str, version: str, download_url: str) -> Invoked:
+        """Call a function of a package."""
+        if self.executor.stopped:
+            raise ShutDown
+        package = urns.package_of(token)
+        if package == BUILTIN_PACKAGE:
+            instance = self.registry.host.builtin
+        else:
+            reference = provider or await self.default_provider(package, version, download_url, token)
+            instance = await self.registry.ensure(reference)
+        try:
+            return await instance.invoke(token, args, self.options.preview)
+        except ProviderError as error:
+            raise ProviderError(f"invocation of {token} returned an error: {error}") from None
+
+    async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
+        """The reference of the package's default provider, which is made if need be."""
+        disabled = self.disabled_default_providers
+        if package != BUILTIN_PACKAGE and ("*" in disabled or package in disabled):
+            with self._ending_on_failure():
+                raise ProviderError(
+                    f"Default provider for '{package}' disabled. '{user}' must use an explicit provider."
+                )
+        key = (package, version, download_url)
+        if key not in self._default_providers:
+            self._default_providers[key] = asyncio.ensure_future(self._make_default_provider(*key))
+        return await asyncio.shield(self._default_providers[key])
+
+    async def _make_default_provider(self, package: str, version: str, download_url: str) -> str:
+        goal = Goal(
+            type=urns.provider_type(package),
+            name=urns.default_provider_name(version, download_url),
+            custom=True,
+            properties=with_plugin(self._package_config(package), version, download_url),
+        )
+        state, _ = await self.register(goal)
+        return urns.reference(state.urn, state.id)
+
+    def _package_config(self, package: str) -> dict[str, PropertyValue]:
+        config: dict[str, PropertyValue] = {}
+        for key, value in sorted(self.config.items()):
+            namespace, _, name = key.partition(":")
+            if package == DYNAMIC_PACKAGE:
+                config[key] = value
+            elif namespace == package:
+                config[name] = value
+        return config
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def program_is_done(self) -> None:
+        """The program has declared everything; returns when the deployment is over."""
+        self.done.set()
+        await self.over.wait()
+
+    def crash(self, error: Exception) -> None:
+        """Something went wrong that nobody foresaw: tell it, and bring the deployment to an end."""
+        self.failed = True
+        self.events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
+        self.end()
+
+    def end(self) -> None:
+        """Let the program not go on, and begin nothing new."""
+        self.executor.stop()
+        self.stopped.set()
+
+    @contextlib.contextmanager
+    def _ending_on_failure(self) -> Generator[None]:
+        if self.executor.stopped:
+            raise ShutDown
+        try:
+            yield
+        except (Refused, StepFailed, Stopped):
+            if self.executor.failed or not self.executor.stopped:
+                self.failed = True
+            self.end()
+            raise ShutDown from None
+        except ProviderError as error:
+            self.failed = True
+            self.events.error(str(error))
+            self.end()
+            raise ShutDown from None

@@ -1,0 +1,392 @@
+"""One deployment from beginning to end: an update of the program, a refresh, a destroy, or the preview of one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.deletions import choose, delete_in_reverse, deletion_of, not_named
+from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
+from pulumi_embedded.deployment.monitor import Services, ShutDown
+from pulumi_embedded.deployment.registrations import Registrations
+from pulumi_embedded.errors import EngineError
+from pulumi_embedded.providers.builtin_provider import BuiltinProvider, StackOutputs
+from pulumi_embedded.providers.plugins import PluginHost
+from pulumi_embedded.providers.provider_api import Provider
+from pulumi_embedded.providers.registry import ProviderRegistry
+from pulumi_embedded.steps.dependencies import DependencyGraph
+from pulumi_embedded.steps.events import Events, Prelude, Result, Summary
+from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.goals import Goal, carried_over
+from pulumi_embedded.steps.imports import PlannedImport
+from pulumi_embedded.steps.reading_steps import Refresh
+from pulumi_embedded.steps.steps import Step, Untargeted
+from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.ledger import without_dangling
+from pulumi_embedded.values import Properties, PropertyValue, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pulumi_embedded.storage.checkpoint import Snapshot
+    from pulumi_embedded.storage.journal import Journal
+
+Kind = Literal["update", "refresh", "destroy", "resource-import"]
+
+
+@dataclass(slots=True)
+class Target:
+    """The stack that is deployed, and the program for it."""
+
+    stack: str
+    project: str
+    organization: str
+    config: dict[str, str | Secret]
+    """Decrypted, by `<namespace>:<name>`; objects as their JSON."""
+    root_directory: Path
+    program_directory: Path
+    program: Path
+    python: str
+    environment: dict[str, str]
+    stack_outputs: StackOutputs
+    disabled_default_providers: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a deployment ended."""
+
+    result: Result
+    changes: dict[str, int]
+    duration_seconds: float
+    outputs: Properties = field(default_factory=dict[str, PropertyValue])
+    """Those of the stack."""
+
+
+class DeploymentRun:
+    """Runs one deployment (and is the `steps.StepContext` of its steps)."""
+
+    def __init__(
+        self, target: Target, base: Snapshot | None, options: Options, events: Events, journal: Journal | None
+    ) -> None:
+        self.preview = options.preview
+        self._target = target
+        self._options = options
+        self._events = events
+        self._journal = journal
+        self._base = base
+        self._states = list(base.resources) if base else []
+        builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
+        self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
+        self._registry = ProviderRegistry(self._host, self._states)
+        self._executor = StepExecutor(self, options, events, journal)
+        self._generator = self._new_generator()
+        self._registrations = Registrations(
+            generator=self._generator,
+            executor=self._executor,
+            registry=self._registry,
+            options=options,
+            config=target.config,
+            disabled_default_providers=target.disabled_default_providers,
+            events=events,
+        )
+        self._services = Services(self._registrations, events, target.root_directory)
+        self._canceled = False
+        self._failed = False
+        self._program: Program | None = None
+
+    def _new_generator(self) -> StepGenerator:
+        return StepGenerator(
+            stack=self._target.stack,
+            project=self._target.project,
+            options=self._options,
+            olds={state.urn: state for state in self._states if not state.delete},
+            graph=DependencyGraph(self._states),
+            registry=self._registry,
+            events=self._events,
+        )
+
+    # --- from beginning to end ---------------------------------------------------------------------------------------
+
+    async def run(self, kind: Kind) -> Outcome:
+        """Run the deployment. What went wrong was told through the events."""
+        started = time.monotonic()
+        self._events.emit(
+            Prelude({key: "[secret]" if isinstance(v, Secret) else v for key, v in self._target.config.items()})
+        )
+        self._host.engine_address = await self._services.start()
+        try:
+            self._warn_of_pending_operations(kind)
+            self._check_targets()
+            if kind == "refresh" or self._options.refresh:
+                await self._refresh()
+            if kind == "update":
+                await self._update()
+            elif kind == "destroy":
+                await self._delete(self._states)
+            elif kind == "resource-import":
+                await self._import()
+        except (Refused, Stopped, StepFailed, ShutDown):
+            self._failed = self._failed or not self._canceled
+        except EngineError as error:
+            self._failed = True
+            self._events.error(str(error))
+        finally:
+            await self._wind_up()
+            await self._registry.close()
+            await self._services.stop()
+        result = self._result()
+        if self._executor.failed or self._generator.failed or result == "canceled":
+            # Where a program or a goal was refused, that was said already, and is all there is to say.
+            self._events.error(f"{'preview' if self.preview else 'update'} {result}")
+        outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started)
+        if root := self._root():
+            outcome.outputs = root.outputs
+        self._events.emit(
+            Summary(outcome.changes, outcome.duration_seconds, self.preview, result, self._executor.maybe_corrupt)
+        )
+        return outcome
+
+    async def _wind_up(self) -> None:
+        """Let what is under way come to its end, then tell the program that the deployment is over."""
+        self._executor.stop()
+        await self._services.settle()
+        self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
+        self._registrations.over.set()
+
+    def _result(self) -> Result:
+        if self._failed or self._registrations.failed or self._executor.failed or self._generator.failed:
+            return "failed"
+        return "canceled" if self._canceled else "succeeded"
+
+    def _root(self) -> ResourceState | None:
+        stack, project = self._target.stack, self._target.project
+        urn = urns.make(stack, project, "", urns.ROOT_TYPE, f"{project}-{stack}")
+        return self._executor.states.get(urn) or self._generator.olds.get(urn)
+
+    async def cancel(self) -> None:
+        """Begin nothing new, and ask the plugins to bring what is under way to an end."""
+        if self._canceled:
+            return
+        self._canceled = True
+        self._registrations.end()
+        await self._host.cancel()
+
+    def kill(self) -> None:
+        """End the program and the plugins at once, whatever they are doing."""
+        self._host.kill()
+        if self._program is not None:
+            self._program.kill()
+
+    def _warn_of_pending_operations(self, kind: Kind) -> None:
+        pending = self._base.pending_operations if self._base else []
+        if not pending or kind == "refresh" or self.preview:
+            return
+        listed = "".join(f"  * {op.resource.urn}, interrupted while {op.type}\n" for op in pending)
+        if kind == "destroy" and any(op.type == "creating" for op in pending):
+            listed += "A destroy deletes what the state holds. What these creates have made is not among it yet.\n"
+        self._events.warning(
+            f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
+            f"deployment.\n{listed}These resources are in an unknown state because the engine was interrupted while "
+            "waiting for changes to these resources to complete. Look at the provider whether the operations "
+            "completed, then run `refresh`, which reads the resources again; `refresh --clear-pending-creates` "
+            "forgets the creates."
+        )
+
+    def _check_targets(self) -> None:
+        known = {state.urn for state in self._states}
+        for targets in (self._options.replace_targets,):
+            for urn in sorted(targets.literals) if targets else ():
+                if urn not in known:
+                    self._events.error(f"Target '{urn}' could not be found in the stack.")
+                    raise Refused
+
+    # --- the program -------------------------------------------------------------------------------------------------
+
+    async def _update(self) -> None:
+        target = self._target
+        settings = ProgramSettings(
+            project=target.project,
+            stack=target.stack,
+            organization=target.organization,
+            root_directory=str(target.root_directory),
+            program=str(target.program),
+            working_directory=str(target.program_directory),
+            monitor=self._host.engine_address,
+            engine=self._host.engine_address,
+            parallel=self._options.parallel,
+            dry_run=self.preview,
+            config={
+                key: str(value.element) if isinstance(value, Secret) else value for key, value in target.config.items()
+            },
+            config_secret_keys=[key for key, value in target.config.items() if isinstance(value, Secret)],
+        )
+        program = self._program = await Program.start(target.python, settings, target.environment, self._events)
+        exit_ = asyncio.ensure_future(program.wait())
+        try:
+            await self._run_source(exit_)
+            if not self._executor.stopped and not self._failed:
+                await self._services.settle()
+                await self._after_program()
+        finally:
+            await self._wind_up()
+            await (program.finish() if self._registrations.done.is_set() else program.stop())
+            exit_.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await exit_
+
+    async def _run_source(self, exit_: asyncio.Future[int]) -> None:
+        """Wait until the program has declared everything, or has failed, or the deployment was stopped."""
+        done = asyncio.ensure_future(self._registrations.done.wait())
+        stop = asyncio.ensure_future(self._registrations.stopped.wait())
+        await asyncio.wait([exit_, done, stop], return_when=asyncio.FIRST_COMPLETED)
+        done.cancel()
+        stop.cancel()
+        if self._registrations.stopped.is_set() or self._registrations.done.is_set():
+            return
+        code = exit_.result()
+        self._failed = True
+        self._executor.stop()
+        if code == 0:
+            # Going on would delete whatever it had not declared yet.
+            self._events.error("the program's process ended before the program did; nothing was deleted")
+        elif code < 0:
+            self._events.error(f"the program was ended by {signal.Signals(-code).name}")
+        elif code != EXPLAINED_EXIT_CODE:
+            self._events.error(f"Program exited with non-zero exit code: {code}")
+
+    async def _after_program(self) -> None:
+        targets = self._options.targets
+        known = {state.urn for state in self._states} | self._generator.identities.claimed
+        missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
+        kept = self._needed_by_failed()
+        await self._delete(
+            [
+                state
+                for state in self._states
+                if (state.delete or not self._generator.is_operated_on(state.urn)) and state.urn not in kept
+            ]
+        )
+        for urn in missing:
+            self._failed = True
+            self._events.error(f"Target '{urn}' could not be found in the stack.")
+
+    def _needed_by_failed(self) -> set[str]:
+        """What the old states of failed resources need, now that these stay as they were."""
+        needed: set[str] = set()
+        open_ = [urn for urn in self._executor.failed_urns if urn in self._generator.olds]
+        while open_:
+            for urn in self._generator.olds[open_.pop()].dependency_urns:
+                if urn not in needed and urn in self._generator.olds:
+                    needed.add(urn)
+                    open_.append(urn)
+        return needed
+
+    # --- deletions ---------------------------------------------------------------------------------------------------
+
+    async def _delete(self, states: Sequence[ResourceState]) -> None:
+        generator = self._generator
+        steps = [deletion_of(state) for state in states]
+        chosen, others = choose(steps, self._options, generator.graph)
+        generator.deletes.update(step.urn for step in chosen)
+        if not self._may_delete(chosen):
+            raise Refused
+        for step in others:
+            await self._executor.run([Untargeted(step.resource, carried_over(step.resource))])
+        await delete_in_reverse(chosen, self._executor)
+
+    def _may_delete(self, steps: Sequence[Step]) -> bool:
+        """Whether all that has to be deleted was named, where the user named anything; a preview goes on regardless."""
+        unnamed = not_named(steps, self._options)
+        for step in unnamed:
+            self._events.error(
+                f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
+                "Either include resource in --target list or pass --target-dependents to proceed.",
+                step.urn,
+            )
+        if unnamed and self.preview:
+            self._generator.failed = True
+        return not unnamed or self.preview
+
+    # --- refresh -----------------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        targets = self._options.targets
+        steps = [Refresh(state, state) for state in self._states if targets is None or state.urn in targets]
+        await asyncio.gather(*(self._refresh_one(step) for step in steps))
+        replaced = {id(step.old): step.new for step in steps}
+        found = [new for state in self._states if (new := replaced.get(id(state), state)) is not None]
+        self._states = without_dangling(found)
+        for before, after in zip(found, self._states, strict=True):
+            if after is not before and self._journal is not None:
+                self._journal.record(after, removes=before)
+        if self._executor.failed:
+            raise StepFailed
+        if self._canceled:
+            raise Stopped
+        self._generator = self._registrations.generator = self._new_generator()
+
+    async def _refresh_one(self, step: Refresh) -> None:
+        # One that cannot be read keeps its state, and the others are read all the same.
+        with contextlib.suppress(StepFailed, Stopped):
+            await self._executor.run([step])
+
+    # --- imports -----------------------------------------------------------------------------------------------------
+
+    async def _import(self) -> None:
+        stack, project = self._target.stack, self._target.project
+        root = self._root()
+        if root is None:
+            root, _ = await self._registrations.register(
+                Goal(type=urns.ROOT_TYPE, name=f"{project}-{stack}", custom=False)
+            )
+        for entry in self._options.imports:
+            parent = entry.parent or root.urn
+            urn = urns.make(stack, project, parent, entry.type, entry.name)
+            if urn in self._generator.olds or urn in self._executor.states:
+                raise EngineError(f"resource '{urn}' already exists")
+            package = urns.package_of(entry.type)
+            provider = self._generator.olds.get(entry.provider)
+            if entry.provider and provider is None:
+                raise EngineError(f"the provider {entry.provider} of '{urn}' is not in the state")
+            new = ResourceState(
+                urn=urn,
+                type=entry.type,
+                custom=True,
+                import_id=entry.id,
+                parent=parent,
+                protect=self._options.protect_imports,
+                provider=urns.reference(provider.urn, provider.id)
+                if provider
+                else await self._registrations.default_provider(package, entry.version, "", entry.type),
+            )
+            step = PlannedImport(None, new)
+            step.entry = entry
+            await self._executor.run([step])
+
+    # --- what steps need ---------------------------------------------------------------------------------------------
+
+    async def provider_of(self, state: ResourceState) -> Provider:
+        """The provider of this resource, started from its old state if need be."""
+        if urns.is_provider_type(state.type):
+            return self._registry
+        return await self._registry.ensure(state.provider)
+
+    async def provider_is_same(self, state: ResourceState, inputs: Properties) -> None:
+        """Start an unchanged provider resource with these inputs."""
+        await self._registry.same(state, inputs)
+
+    def is_deleted(self, urn: str) -> bool:
+        """Whether this deployment deletes the resource."""
+        return urn in self._generator.deletes
+
+    def warn(self, message: str, urn: str) -> None:
+        """Tell the user."""
+        self._events.warning(message, urn)

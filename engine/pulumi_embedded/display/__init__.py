@@ -1,0 +1,1 @@
+"""What a run shows: a live table, plain lines, or JSON events."""

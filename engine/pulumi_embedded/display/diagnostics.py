@@ -1,0 +1,58 @@
+"""Keeps what was said about each resource, for the end."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from pulumi_embedded import urn as urns
+from pulumi_embedded.display.labels import short_type
+
+if TYPE_CHECKING:
+    from pulumi_embedded.steps.events import Diagnostic
+
+_KEPT_PER_RESOURCE: Final = 500
+
+
+@dataclass(slots=True)
+class _Said:
+    kept: deque[str] = field(default_factory=lambda: deque[str](maxlen=_KEPT_PER_RESOURCE))
+    total: int = 0
+
+
+class DiagnosticsLog:
+    """The lasting diagnostics of one deployment, by resource; of a resource that says very much, the latest."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, _Said] = {}
+        self._errored: set[str] = set()
+
+    @property
+    def errored(self) -> int:
+        """How many resources had an error; the stack counts as one."""
+        return len(self._errored)
+
+    def add(self, event: Diagnostic) -> None:
+        """Keep it, unless it was only progress."""
+        if event.ephemeral or event.severity == "debug" or not event.message.strip():
+            return
+        if event.severity == "error":
+            self._errored.add(event.urn)
+        said = self._said.setdefault(event.urn, _Said())
+        said.total += 1
+        said.kept.append(f"{event.prefix}{event.message.rstrip()}")
+
+    def lines(self) -> list[str]:
+        """What to print at the end: one block per resource, the stack's own first."""
+        if not self._said:
+            return []
+        result = ["", "Diagnostics:"]
+        for urn, said in sorted(self._said.items(), key=lambda item: item[0] != ""):
+            result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
+            if said.total > len(said.kept):
+                result.append(f"    … {said.total - len(said.kept)} earlier lines are not repeated")
+            for text in said.kept:
+                result.extend(f"    {line}" for line in text.splitlines())
+            result.append("")
+        return result[:-1]

@@ -1,0 +1,109 @@
+"""One running provider plugin: started, connected to by the port that it prints, listened to, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, rpc
+from pulumi_embedded.providers.provider_api import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pulumi_embedded.steps.events import Events, Severity
+
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 5
+_LAST_BREATH_SECONDS: Final = 1
+_LINE_LIMIT: Final = 16 * 1024 * 1024
+
+
+class PluginProcess:
+    """A running plugin and the channel to it."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, channel: Any) -> None:
+        self.name = name
+        self.channel = channel
+        self._process = process
+        self._last_line = ""
+        self._readers: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(
+        cls, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path, events: Events
+    ) -> PluginProcess:
+        """Run the command and connect to the port that it prints. Raises `ProviderError`."""
+        try:
+            # Its own session: a Ctrl-C in the terminal must reach the plugin as a call of Cancel, not as a signal.
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(environment),
+                cwd=directory,
+                limit=_LINE_LIMIT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ProviderError(f"the plugin {name} did not start: {error.strerror}: {command[0]}") from None
+        assert process.stdout is not None and process.stderr is not None
+        plugin = cls(name, process, rpc.aio.insecure_channel("127.0.0.1:0"))
+        errors = asyncio.create_task(plugin._forward(process.stderr, events, "info#err"))
+        plugin._readers.append(errors)
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
+            port = int(line)
+        except (asyncio.TimeoutError, ValueError):
+            await asyncio.wait([errors], timeout=1)
+            await plugin.stop()
+            said = f": {plugin._last_line}" if plugin._last_line else ""
+            raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){said}") from None
+        plugin.channel = rpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
+        plugin._readers.append(asyncio.create_task(plugin._forward(process.stdout, events, "info")))
+        return plugin
+
+    async def _forward(self, stream: asyncio.StreamReader, events: Events, severity: Severity) -> None:
+        from pulumi_embedded.steps.events import Diagnostic
+
+        while line := await stream.readline():
+            text = line.decode(errors="replace").rstrip("\n")
+            if text.strip():
+                self._last_line = text
+                events.emit(Diagnostic(severity, text))
+
+    async def has_ended(self) -> bool:
+        """Whether the process is gone; one that is about to go gets a moment for it."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), _LAST_BREATH_SECONDS)
+        return self._process.returncode is not None
+
+    def obituary(self) -> str:
+        """What to tell about a plugin that died."""
+        code = self._process.returncode
+        how = f"with code {code}" if code is None or code >= 0 else f"by {signal.Signals(-code).name}"
+        return f"the plugin {self.name} ended {how}" + (f"; it last said: {self._last_line}" if self._last_line else "")
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def stop(self) -> None:
+        """End the process: politely, then not."""
+        await self.channel.close()
+        for ask in (self._process.terminate, self._process.kill):
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    ask()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=1)
+        for reader in self._readers:
+            reader.cancel()

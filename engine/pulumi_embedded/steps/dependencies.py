@@ -1,0 +1,49 @@
+"""Who depends on whom among the resources of the old state."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from pulumi_embedded.storage.checkpoint import ResourceState
+
+
+class DependencyGraph:
+    """Built once in time linear in the state; a question costs what its answer is long."""
+
+    def __init__(self, states: Iterable[ResourceState]) -> None:
+        self._position: dict[int, int] = {}
+        self._dependents: defaultdict[str, list[ResourceState]] = defaultdict(list)
+        self._children: defaultdict[str, list[ResourceState]] = defaultdict(list)
+        for position, state in enumerate(states):
+            self._position[id(state)] = position
+            for urn in {*state.dependency_urns} - {state.parent}:
+                self._dependents[urn].append(state)
+            if state.parent:
+                self._children[state.parent].append(state)
+
+    def __contains__(self, state: ResourceState) -> bool:
+        return id(state) in self._position
+
+    def depending_on(
+        self, root: ResourceState, ignore: Container[str], *, children: bool = False
+    ) -> list[ResourceState]:
+        """Everything that depends on `root`, through others too, dependencies first; `children` counts as well."""
+        found: dict[int, ResourceState] = {}
+        open_ = [root]
+        while open_:
+            state = open_.pop()
+            for dependent in self.directly_on(state, children=children):
+                if id(dependent) not in found and dependent.urn not in ignore:
+                    found[id(dependent)] = dependent
+                    open_.append(dependent)
+        return sorted(found.values(), key=lambda state: self._position[id(state)])
+
+    def directly_on(self, state: ResourceState, *, children: bool = False) -> list[ResourceState]:
+        """What names this resource as its dependency, provider or (`children`) parent, and comes after it."""
+        candidates = self._dependents.get(state.urn, []) + (self._children.get(state.urn, []) if children else [])
+        own = self._position.get(id(state), -1)
+        return [candidate for candidate in candidates if self._position[id(candidate)] > own]

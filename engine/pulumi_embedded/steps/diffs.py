@@ -1,0 +1,88 @@
+"""Differences between resources: what the provider says, and what the user and the engine make of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from pulumi_embedded.property_paths import MalformedPath, Path, contains, keep_old, parse
+from pulumi_embedded.providers.provider_api import Diff, DiffKind, Provider
+from pulumi_embedded.values import Properties, equal, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INIT_ERROR_KEY: Final = "#initerror"
+_REPLACING: Final[dict[DiffKind, DiffKind]] = {
+    "add": "add-replace",
+    "delete": "delete-replace",
+    "update": "update-replace",
+}
+_INVERSE: Final[dict[DiffKind, DiffKind]] = {
+    "add": "delete",
+    "add-replace": "delete-replace",
+    "delete": "add",
+    "delete-replace": "add-replace",
+}
+
+
+async def diff_resource(
+    provider: Provider,
+    urn: str,
+    id_: str,
+    old_inputs: Properties,
+    old_outputs: Properties,
+    new_inputs: Properties,
+    ignore_changes: Sequence[str],
+) -> Diff:
+    """The provider's diff; where it does not know, the difference between the inputs."""
+    diff = await provider.diff(urn, id_, old_inputs, old_outputs, new_inputs, ignore_changes)
+    if diff.changes != "unknown":
+        return diff
+    kept, _ = keep_old(ignore_changes, old_inputs, new_inputs)
+    changed = [
+        key
+        for key in sorted({*old_inputs, *kept})
+        if (key in old_inputs) != (key in kept) or not equal(plain(old_inputs.get(key)), plain(kept.get(key)))
+    ]
+    return replace(diff, changes="some" if changed else "none", changed_keys=changed or diff.changed_keys)
+
+
+def inverted(diff: Diff) -> Diff:
+    """The same difference seen from the other side."""
+    if diff.detailed is None:
+        return diff
+    detailed = {path: replace(item, kind=_INVERSE.get(item.kind, item.kind)) for path, item in diff.detailed.items()}
+    return replace(diff, detailed=detailed)
+
+
+def with_replace_on_changes(diff: Diff, replace_on_changes: Sequence[str], has_init_errors: bool) -> Diff:
+    """The diff, with changes that the user wants to replace the resource doing so."""
+    if not replace_on_changes or (diff.changes != "some" and not has_init_errors):
+        return diff
+    paths: list[Path] = []
+    for text in replace_on_changes:
+        try:
+            paths.append(parse(text))
+        except MalformedPath:
+            continue
+
+    def replaces(text: str) -> bool:
+        try:
+            path = parse(text)
+        except MalformedPath:
+            return False
+        return any(contains(wanted, path) for wanted in paths)
+
+    keys = dict.fromkeys([*diff.replace_keys, *(key for key in diff.changed_keys if replaces(key))])
+    changes = diff.changes
+    if has_init_errors and replaces(_INIT_ERROR_KEY):
+        keys[_INIT_ERROR_KEY] = None
+        changes = "some"
+    detailed = diff.detailed
+    if detailed is not None:
+        detailed = {
+            path: replace(item, kind=_REPLACING.get(item.kind, item.kind)) if replaces(path) else item
+            for path, item in detailed.items()
+        }
+    return replace(diff, changes=changes, replace_keys=list(keys), detailed=detailed)

@@ -1,0 +1,308 @@
+"""The operations that change single resources; `reading_steps` has those that look at them.
+
+A step knows how to do its operation, not when or why. Applying it fills in its new state: id, outputs, times. One that
+fails raises `ProviderError`; `InitFailed` means that the resource exists, and that the new state says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from pulumi_embedded import urn as urns
+from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, ProviderError
+from pulumi_embedded.values import Properties, Secret
+
+if TYPE_CHECKING:
+    from pulumi_embedded.storage.checkpoint import ResourceState
+
+
+class StepContext(Protocol):
+    """What a step needs from its deployment."""
+
+    preview: bool
+
+    async def provider_of(self, state: ResourceState) -> Provider:
+        """The provider of this resource. Raises `ProviderError`."""
+        ...
+
+    async def provider_is_same(self, state: ResourceState, inputs: Properties) -> None:
+        """Start an unchanged provider resource with these inputs. Raises `ProviderError`."""
+        ...
+
+    def is_deleted(self, urn: str) -> bool:
+        """Whether this deployment deletes the resource."""
+        ...
+
+    def warn(self, message: str, urn: str) -> None:
+        """Tell the user."""
+        ...
+
+
+def now() -> str:
+    """The present time as state files write it."""
+    return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One operation on one resource."""
+
+    old: ResourceState | None
+    new: ResourceState | None
+    keys: list[str] = field(default_factory=list[str], kw_only=True)
+    """The properties that cause a replacement."""
+    diff: Diff = field(default=Diff("none"), kw_only=True)
+
+    op: ClassVar[str]
+    logical: ClassVar[bool] = True
+    """Whether it counts as one change of the program's; a replacement's parts do not."""
+
+    @property
+    def resource(self) -> ResourceState:
+        """The newest state that there is of the resource."""
+        state = self.new or self.old
+        assert state is not None
+        return state
+
+    @property
+    def urn(self) -> str:
+        """The URN of the resource."""
+        return self.resource.urn
+
+    @property
+    def provider(self) -> str:
+        """The reference of the provider that does the operation."""
+        return self.resource.provider
+
+    @property
+    def internal(self) -> bool:
+        """Whether users do not get to see it."""
+        return urns.is_default_provider(self.urn)
+
+    async def apply(self, context: StepContext) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+
+def both_states(step: Step) -> tuple[ResourceState, ResourceState]:
+    """Old and new state of a step that has both."""
+    assert step.old is not None and step.new is not None
+    return step.old, step.new
+
+
+def new_state(step: Step) -> ResourceState:
+    """The new state of a step that has one."""
+    assert step.new is not None
+    return step.new
+
+
+def old_state(step: Step) -> ResourceState:
+    """The old state of a step that has one."""
+    assert step.old is not None
+    return step.old
+
+
+class Same(Step):
+    """Nothing differs, except perhaps what only the engine keeps."""
+
+    op = "same"
+
+    async def apply(self, context: StepContext) -> None:
+        """Carry id and outputs over."""
+        old, new = both_states(self)
+        new.id, new.outputs = old.id, old.outputs
+        if urns.is_provider_type(new.type):
+            await context.provider_is_same(new, old.inputs)
+
+
+class Untargeted(Step):
+    """The resource is not among those that the user named; its old state is carried over as it is."""
+
+    op = "same"
+
+    async def apply(self, context: StepContext) -> None:
+        """Carry everything over."""
+        old, new = both_states(self)
+        new.id, new.outputs = old.id, old.outputs
+
+
+class SkippedCreate(Step):
+    """The resource would be new, but it is not among those that the user named. It leaves no trace in the state."""
+
+    op = "same"
+
+    async def apply(self, context: StepContext) -> None:
+        """Do nothing."""
+
+
+class Create(Step):
+    """Make a resource."""
+
+    op = "create"
+
+    async def apply(self, context: StepContext) -> None:
+        """Call the provider's create; a component just is."""
+        new = new_state(self)
+        failed: InitFailed | None = None
+        if new.custom:
+            provider = await context.provider_of(new)
+            timeout = new.custom_timeouts.get("create", 0)
+            try:
+                created = await provider.create(new.urn, new.inputs, timeout, context.preview)
+                new.id, new.outputs = created.id, created.outputs
+            except InitFailed as error:
+                failed = error
+                new.id, new.outputs, new.init_errors = error.id, error.outputs or {}, error.reasons
+        new.created = new.modified = now()
+        if failed is not None:
+            raise failed
+
+
+class CreateReplacement(Create):
+    """Make the resource that takes the place of the old one, which is deleted before, or at the end."""
+
+    op = "create-replacement"
+    logical = False
+
+    @property
+    def pends_delete(self) -> bool:
+        """Whether the old resource is still there and is deleted at the end."""
+        return not old_state(self).pending_replacement
+
+    async def apply(self, context: StepContext) -> None:
+        """Create, and mark the old one for deletion."""
+        old = old_state(self)
+        try:
+            # Spelled out: a dataclass with slots is made anew, which breaks the short form of super.
+            await Create.apply(self, context)
+        except InitFailed:
+            self._mark(old)
+            raise
+        self._mark(old)
+
+    def _mark(self, old: ResourceState) -> None:
+        if self.pends_delete:
+            old.delete = True
+
+
+class Replace(Step):
+    """Tells that a resource is replaced; the creation and the deletion are steps of their own."""
+
+    op = "replace"
+
+    async def apply(self, context: StepContext) -> None:
+        """Do nothing."""
+
+
+class Update(Step):
+    """Change a resource in place."""
+
+    op = "update"
+
+    async def apply(self, context: StepContext) -> None:
+        """Call the provider's update."""
+        old, new = both_states(self)
+        new.id, new.created, new.modified = old.id, old.created, old.modified
+        if not new.custom:
+            return
+        provider = await context.provider_of(new)
+        try:
+            new.outputs = await provider.update(
+                new.urn,
+                old.id,
+                old.inputs,
+                old.outputs,
+                new.inputs,
+                new.custom_timeouts.get("update", 0),
+                new.ignore_changes,
+                context.preview,
+            )
+        except InitFailed as error:
+            new.outputs, new.init_errors, new.modified = error.outputs or {}, error.reasons, now()
+            raise
+        new.modified = now()
+
+
+class Delete(Step):
+    """Remove a resource that the program no longer declares."""
+
+    op = "delete"
+
+    async def apply(self, context: StepContext) -> None:
+        """Call the provider's delete, unless the resource is only a reference, kept, or gone with another one."""
+        old = old_state(self)
+        if self.logical and old.protect:
+            raise DeleteProtected(old.urn)
+        kept = old.external or old.retain_on_delete or (old.deleted_with and context.is_deleted(old.deleted_with))
+        if not context.preview and old.custom and not kept:
+            provider = await context.provider_of(old)
+            await provider.delete(old.urn, old.id, old.inputs, old.outputs, old.custom_timeouts.get("delete", 0))
+
+
+class DeleteReplaced(Delete):
+    """Remove a resource that was replaced."""
+
+    op = "delete-replaced"
+    logical = False
+
+
+class DeleteForReplacement(DeleteReplaced):
+    """Remove a resource before its replacement is made; the state remembers that one is due."""
+
+    async def apply(self, context: StepContext) -> None:
+        """Delete, and mark the replacement as pending."""
+        await Delete.apply(self, context)
+        old_state(self).pending_replacement = True
+
+
+class Discard(Delete):
+    """Forget a resource that was only read."""
+
+    op = "discard"
+
+
+class DiscardReplaced(DeleteReplaced):
+    """Forget a resource that was only read, after another one has taken its place."""
+
+    op = "discard-replaced"
+
+
+class RemovePendingReplace(Step):
+    """Forget a resource that was deleted for a replacement that the program no longer wants."""
+
+    op = "remove-pending-replace"
+    logical = False
+
+    @property
+    def internal(self) -> bool:
+        """Always: the resource is gone since the run before."""
+        return True
+
+    async def apply(self, context: StepContext) -> None:
+        """Do nothing."""
+
+
+class DeleteProtected(ProviderError):
+    """The resource is protected."""
+
+    def __init__(self, urn: str) -> None:
+        super().__init__(
+            f'resource "{urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, '
+            "either remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, "
+            f"or use the command:\n`pulumi state unprotect '{urn}'`"
+        )
+
+
+def mark_secret_outputs(state: ResourceState) -> None:
+    """Make secret what the resource declares secret, and every output whose same-named input is."""
+    names = {name for name in state.additional_secret_outputs if name != "id"}
+    names.update(name for name, value in state.inputs.items() if isinstance(value, Secret))
+    marked = {
+        name: Secret(value)
+        for name in names
+        if name in state.outputs and not isinstance(value := state.outputs[name], Secret)
+    }
+    if marked:
+        state.outputs = state.outputs | marked

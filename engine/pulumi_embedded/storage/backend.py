@@ -1,0 +1,387 @@
+"""The file backend: stacks, backups and history in the CLI's own layout, so that either engine can go on.
+
+Under the folder that the URL names:
+
+    .pulumi/meta.yaml                                                      version: 1, stacks belong to projects
+    .pulumi/stacks/<project>/<stack>.json[.gz]                             the checkpoint; .bak is the one before
+    .pulumi/stacks/<project>/<stack>.journal                               ours: what the checkpoint does not know yet
+    .pulumi/locks/organization/<project>/<stack>/<uuid>.json               see `locks.py`
+    .pulumi/history/<project>/<stack>/<stack>-<ns>.{history,checkpoint}.json   one pair per update
+    .pulumi/backups/<project>/<stack>/<stack>.<ns>.json                    the checkpoint after every update
+
+Files are 0600, folders 0700, and every file is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pulumi_embedded.errors import ProjectError, StateError
+from pulumi_embedded.storage import journal_file, locks
+from pulumi_embedded.storage.checkpoint import (
+    Crypter,
+    CrypterOf,
+    Snapshot,
+    dump_checkpoint,
+    load_checkpoint,
+    load_deployment,
+)
+from pulumi_embedded.storage.durable import copy_atomically, make_private_folder, write_atomically
+from pulumi_embedded.storage.journal import Journal, Rebuilt, rebuild
+from pulumi_embedded.storage.markup import read_mapping
+from pulumi_embedded.storage.stack_reference import ORGANIZATION, StackReference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+_LAYOUT_VERSION: Final = 1
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Update:
+    """One line of a stack's history. Times are Unix seconds; `config` is as in the stack's config file."""
+
+    kind: str
+    """`update`, `refresh`, `destroy`, `import` or `resource-import`."""
+    start_time: int
+    end_time: int
+    result: str
+    """`succeeded` or `failed`."""
+    config: dict[str, Any]
+    resource_changes: dict[str, int]
+    message: str = ""
+
+
+class FileBackend:
+    """Every stack below one folder. Nothing is written before the first stack is made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._root = folder / ".pulumi"
+        self._check_layout()
+
+    @property
+    def url(self) -> str:
+        """The backend as a URL that the CLI accepts in PULUMI_BACKEND_URL."""
+        return f"file://{self.folder}"
+
+    # --- stacks ---
+
+    def stacks(self, project: str | None = None) -> list[StackReference]:
+        """The stacks of one project or of all, by name."""
+        found: set[StackReference] = set()
+        for path in (self._root / "stacks").glob("*/*.json*"):
+            name, dot, rest = path.name.rpartition(".json")
+            if dot and rest in ("", ".gz", ".zst") and project in (None, path.parent.name):
+                with contextlib.suppress(ProjectError):
+                    found.add(StackReference(path.parent.name, name))
+        return sorted(found)
+
+    def exists(self, stack: StackReference) -> bool:
+        """Whether the stack was made and not removed."""
+        return self.checkpoint_path(stack).exists()
+
+    def create(self, stack: StackReference) -> None:
+        """Make an empty stack. Raises StateError if there is one of that name."""
+        self._write_layout()
+        with self.lock(stack):
+            if self.exists(stack):
+                raise StateError(f"stack '{stack}' already exists")
+            self._write(stack, dump_checkpoint(stack.qualified_name, None, None))
+
+    def remove(self, stack: StackReference, *, force: bool = False) -> None:
+        """Forget a stack; its last checkpoint stays as `.bak`.
+
+        Raises StateError if it still has resources, or creates that were interrupted: what those have made may run, and
+        nothing else knows of it. (The CLI forgets them.)
+        """
+        with self.lock(stack):
+            latest = self._deployment(stack)
+            resources: list[Any] = (latest or {}).get("resources") or []
+            if not force and any(entry.get("type") != "pulumi:pulumi:Stack" for entry in resources):
+                raise StateError(
+                    f"stack '{stack}' still has {len(resources)} resources: run `pulumi-embedded destroy` first, or "
+                    "remove it with --force, which forgets them without deleting them"
+                )
+            pending: list[Any] = (latest or {}).get("pending_operations") or []
+            creates = [str(entry["resource"]["urn"]) for entry in pending if entry.get("type") == "creating"]
+            if creates and not force:
+                raise StateError(
+                    f"stack '{stack}' has creates that were interrupted, and what they have made may still run: "
+                    f"{', '.join(creates)}. Find out with `pulumi-embedded up`, drop them with `pulumi-embedded "
+                    "refresh --clear-pending-creates` once nothing is left, or remove the stack with --force"
+                )
+            path = self.checkpoint_path(stack)
+            copy_atomically(path, _backup(path))
+            path.unlink()
+            for leftover in (self.journal_path(stack), Path(f"{path}.attrs"), path.with_suffix(".pulumi-tags")):
+                leftover.unlink(missing_ok=True)
+            _remove_files(self._history_folder(stack))
+
+    # --- state ---
+
+    def load(self, stack: StackReference, crypter_of: CrypterOf) -> Snapshot | None:
+        """The stack's snapshot as of now, verified; None if nothing was ever deployed. Raises StateError."""
+        snapshot = load_checkpoint(self._document(stack), crypter_of)
+        if snapshot is not None:
+            _name_path(snapshot, self.checkpoint_path(stack))
+        return snapshot
+
+    def save(self, stack: StackReference, snapshot: Snapshot, crypter: Crypter | None) -> None:
+        """Replace the stack's checkpoint, keeping the one before as `.bak`. Raises StorageFull."""
+        self._write(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+
+    def start_journal(self, stack: StackReference, base: Snapshot | None, crypter: Crypter | None) -> Journal:
+        """Begin a run that changes the stack, whose lock is held and whose snapshot is `base`. Raises StorageFull."""
+        if base and crypter and base.secrets_providers and base.secrets_providers.state != crypter.provider_state:
+            # The journal is read together with the checkpoint, so both need the same key.
+            self.save(stack, base, crypter)
+        return Journal(self.journal_path(stack), base, _digest(self.checkpoint_path(stack)), crypter)
+
+    def finish(self, stack: StackReference, journal: Journal, crypter: Crypter | None) -> Snapshot:
+        """End a run: write its snapshot as the checkpoint, then drop the journal. Raises StorageFull.
+
+        When the checkpoint cannot be written the journal stays, and the next command rebuilds the state from it.
+        """
+        snapshot = journal.snapshot()
+        written = False
+        try:
+            data = self._encode(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+            journal.seal(hashlib.sha256(data).hexdigest())
+            self._write_data(stack, data)
+            written = True
+        finally:
+            journal.close(remove=written)
+        return snapshot
+
+    def recover(self, stack: StackReference) -> str | None:
+        """Rebuild the checkpoint if an interrupted run left a journal; returns one line for the user if it did so.
+
+        Does nothing while the journal's engine, or any other that may hold the stack's lock, is alive.
+        """
+        if any(not lock.owner_is_dead and lock.pid != os.getpid() for lock in self.locks(stack)):
+            return None
+        journal = self.journal_path(stack)
+        with journal_file.abandoned(journal) as abandoned:
+            if not abandoned:
+                return None
+            rebuilt = self._rebuild(stack)
+            if rebuilt:
+                self._write(stack, dump_checkpoint(stack.qualified_name, rebuilt.snapshot, None))
+            journal.unlink(missing_ok=True)
+            return rebuilt.note if rebuilt else None
+
+    def export(self, stack: StackReference) -> dict[str, Any]:
+        """What `stack export` prints: `{"version", "deployment"}`, secrets encrypted."""
+        document = self._document(stack)
+        latest = document.pop("checkpoint").get("latest")
+        return document | {"deployment": latest}
+
+    def import_deployment(self, stack: StackReference, document: dict[str, Any], crypter_of: CrypterOf) -> Snapshot:
+        """Replace the stack's state by an exported deployment, once it proves readable. Raises StateError."""
+        snapshot = load_deployment(document, crypter_of)
+        for state in snapshot.resources:
+            _, _, rest = state.urn.partition("urn:pulumi:")
+            if not rest.startswith(f"{stack.name}::{stack.project}::"):
+                raise StateError(f"{state.urn} belongs to another stack or project than {stack.project}/{stack}")
+        snapshot.verify()
+        with self.lock(stack):
+            outer = {key: value for key, value in document.items() if key != "deployment"}
+            checkpoint = {"stack": stack.qualified_name, "latest": document["deployment"]}
+            self._write(stack, outer | {"checkpoint": checkpoint})
+        return snapshot
+
+    # --- locks ---
+
+    def lock(self, stack: StackReference) -> AbstractContextManager[Path]:
+        """Hold the stack while it changes. Raises LockedError with the owner's name if another engine holds it."""
+        return locks.hold(self._lock_folder(stack), stack.name)
+
+    def locks(self, stack: StackReference) -> list[locks.Lock]:
+        """Who holds the stack."""
+        return locks.read_locks(self._lock_folder(stack))
+
+    def cancel(self, stack: StackReference) -> list[locks.Lock]:
+        """Remove every lock of the stack, and tell whose they were. Its engine, if it still runs, is not stopped."""
+        return locks.clear(self._lock_folder(stack))
+
+    # --- history ---
+
+    def record(self, stack: StackReference, update: Update) -> None:
+        """Add an update to the history, with a copy of the checkpoint there and one among the backups."""
+        now = time.time_ns()
+        history, backups = self._history_folder(stack), self._root / "backups" / stack.project / stack.name
+        for folder in (history, backups):
+            make_private_folder(folder)
+        source = self.checkpoint_path(stack)
+        extension = source.name.removeprefix(stack.name)
+        entry = {
+            "kind": update.kind,
+            "startTime": update.start_time,
+            "message": update.message,
+            "environment": {},
+            "config": update.config,
+            "version": 0,
+            "result": update.result,
+            "endTime": update.end_time,
+            "resourceChanges": update.resource_changes,
+        }
+        write_atomically(history / f"{stack.name}-{now}.history.json", _compact(entry))
+        copy_atomically(source, history / f"{stack.name}-{now}.checkpoint{extension}")
+        copy_atomically(source, backups / f"{stack.name}.{now}{extension}")
+
+    def history(self, stack: StackReference) -> Iterator[dict[str, Any]]:
+        """The stack's updates, newest first, with the CLI's keys (`kind`, `startTime`, `result`, …)."""
+        paths = self._history_folder(stack).glob("*.history.json*")
+        for path in sorted((path for path in paths if path.suffix in (".json", ".gz")), reverse=True):
+            yield _parse(path, path.read_bytes())
+
+    # --- paths ---
+
+    def checkpoint_path(self, stack: StackReference) -> Path:
+        """The stack's checkpoint: of several compressions the newest, and the plain one if there is none."""
+        plain = self._root / "stacks" / stack.project / f"{stack.name}.json"
+        variants = [path for path in (plain, _suffixed(plain, ".gz"), _suffixed(plain, ".zst")) if path.exists()]
+        return max(variants, key=lambda path: path.stat().st_mtime_ns, default=plain)
+
+    def journal_path(self, stack: StackReference) -> Path:
+        """Where a run keeps what the checkpoint does not know yet; the CLI takes no notice of it."""
+        return self._root / "stacks" / stack.project / f"{stack.name}.journal"
+
+    def _lock_folder(self, stack: StackReference) -> Path:
+        return self._root / "locks" / ORGANIZATION / stack.project / stack.name
+
+    def _history_folder(self, stack: StackReference) -> Path:
+        return self._root / "history" / stack.project / stack.name
+
+    # --- files ---
+
+    def _document(self, stack: StackReference) -> dict[str, Any]:
+        """The checkpoint, with what the journal of a running or an interrupted engine has to add."""
+        rebuilt = self._rebuild(stack)
+        if rebuilt:
+            return dump_checkpoint(stack.qualified_name, rebuilt.snapshot, None)
+        return self._checkpoint(stack)
+
+    def _rebuild(self, stack: StackReference) -> Rebuilt | None:
+        path = self.checkpoint_path(stack)
+        try:
+            contents = journal_file.read(self.journal_path(stack))
+            digest = _digest(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"cannot read {error.filename}: {error.strerror}") from error
+        try:
+            return rebuild(load_checkpoint(self._checkpoint(stack), None), digest, contents)
+        except StateError as error:
+            raise StateError(f"{self.journal_path(stack)}: {error}") from error
+
+    def _checkpoint(self, stack: StackReference) -> dict[str, Any]:
+        path = self.checkpoint_path(stack)
+        if path.suffix == ".zst":
+            raise StateError(
+                f"{path}: compressed with zstd; run any `pulumi up` with PULUMI_DIY_BACKEND_ZSTD unset first"
+            )
+        try:
+            return _parse(path, path.read_bytes())
+        except FileNotFoundError:
+            raise StateError(
+                f"no stack named '{stack}' found; make it with `pulumi-embedded stack init {stack}`"
+            ) from None
+
+    def _deployment(self, stack: StackReference) -> dict[str, Any] | None:
+        return self._document(stack).get("checkpoint", {}).get("latest")
+
+    def _write(self, stack: StackReference, document: dict[str, Any]) -> None:
+        self._write_data(stack, self._encode(stack, document))
+
+    def _encode(self, stack: StackReference, document: dict[str, Any]) -> bytes:
+        data = _compact(document)
+        return gzip.compress(data, mtime=0) if self.checkpoint_path(stack).suffix == ".gz" else data
+
+    def _write_data(self, stack: StackReference, data: bytes) -> None:
+        path = self.checkpoint_path(stack)
+        make_private_folder(path.parent)
+        if path.exists():
+            copy_atomically(path, _backup(path))
+        write_atomically(path, data)
+        # The CLI keeps a checksum of its own files beside them, which would now be wrong.
+        Path(f"{path}.attrs").unlink(missing_ok=True)
+
+    def _check_layout(self) -> None:
+        meta = self._root / "meta.yaml"
+        try:
+            version: object = read_mapping(meta).get("version")
+        except FileNotFoundError:
+            if any((self._root / "stacks").glob("*.json*")):
+                raise StateError(
+                    f"{self.folder}: stacks without projects; run `pulumi state upgrade` with the Pulumi CLI"
+                ) from None
+            return
+        if version == 0:
+            raise StateError(f"{meta}: the layout without projects; run `pulumi state upgrade` with the Pulumi CLI")
+        if version != _LAYOUT_VERSION:
+            raise StateError(f"{meta}: the layout version {version!r} is not known here; a newer Pulumi made it")
+
+    def _write_layout(self) -> None:
+        meta = self._root / "meta.yaml"
+        if not meta.exists():
+            make_private_folder(self._root)
+            write_atomically(meta, f"version: {_LAYOUT_VERSION}\n".encode())
+
+
+def _name_path(snapshot: Snapshot, path: Path) -> None:
+    try:
+        snapshot.verify()
+    except StateError as error:
+        raise StateError(
+            f"{path}: {error}; repair it with `pulumi state repair`, or go back to {_backup(path).name}"
+        ) from error
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        content: object = json.loads(gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data)
+    except (ValueError, OSError, EOFError) as error:
+        raise StateError(f"{path}: damaged ({error}); the state before is in {_backup(path).name}") from error
+    if not isinstance(content, dict):
+        raise StateError(f"{path}: not a JSON object")
+    return cast("dict[str, Any]", content)
+
+
+def _compact(document: dict[str, Any]) -> bytes:
+    # Strings may hold lone surrogates, which are escaped in JSON and have no UTF-8 form.
+    try:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _backup(path: Path) -> Path:
+    return _suffixed(path, ".bak")
+
+
+def _suffixed(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _remove_files(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            path.unlink(missing_ok=True)
+        folder.rmdir()

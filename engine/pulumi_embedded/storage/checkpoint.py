@@ -1,0 +1,451 @@
+"""A stack's resources in memory, and the two files they are read from and written to.
+
+Both files hold one *deployment*, `{"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}`:
+
+- the export, `{"version": 3, "deployment": {…}}`, what `stack export` prints and `stack import` reads;
+- the checkpoint, `{"version": 3, "checkpoint": {"stack": "organization/<project>/<stack>", "latest": {…}}}`, the
+  backend's own file.
+
+Version 4 is version 3 with a list of `features` that a reader must know. Fields that this module does not model survive
+a round trip in `extra`. Source of the format: `sdk/go/common/apitype/core.go` of Pulumi 3.259.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
+
+from pulumi_embedded.errors import StateError
+from pulumi_embedded.values import (
+    Json,
+    MalformedValue,
+    Properties,
+    PropertyValue,
+    from_checkpoint_json,
+    to_checkpoint_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OperationType = Literal["creating", "updating", "deleting", "reading", "importing"]
+"""`importing` is what the CLI writes for an import under way, though it is not in its list."""
+
+ENGINE_VERSION: Final = "v3.259.0"
+"""The CLI whose state format this is. It stands in the manifest, where a newer CLI looks for what an old one wrote."""
+
+_ROOT_STACK_TYPE: Final = "pulumi:pulumi:Stack"
+_PROVIDER_TYPE_PREFIX: Final = "pulumi:providers:"
+_BYTE_STRING: Final = "byteString"
+# A feature marks states that an engine without it would corrupt. `views` and the two prototypes of the CLI are such.
+_SUPPORTED_FEATURES: Final = frozenset({"refreshBeforeUpdate", "hooks", "taint", "replaceWith", _BYTE_STRING})
+
+
+class Crypter(Protocol):
+    """What encrypts a stack's secrets (`secrets.PassphraseCrypter`)."""
+
+    @property
+    def provider_type(self) -> str:
+        """The name of the secrets provider, as `secrets_providers.type` holds it."""
+        ...
+
+    @property
+    def provider_state(self) -> dict[str, str]:
+        """What `secrets_providers.state` holds."""
+        ...
+
+    def encrypt(self, plaintext: str) -> str:
+        """The ciphertext of a plaintext."""
+        ...
+
+    def decrypt(self, ciphertext: str) -> str:
+        """The plaintext of a ciphertext."""
+        ...
+
+
+CrypterOf = Callable[[str, Any], Crypter]
+"""Opens the crypter for a `secrets_providers` entry: type and state (`secrets.crypter_of`)."""
+
+
+@dataclass(slots=True)
+class ResourceState:
+    """One resource as the state knows it. Field names are Pulumi's, times are RFC 3339 strings, timeouts are seconds.
+
+    Two resources may share a URN while one is being replaced: exactly one of them has neither `delete` nor
+    `pending_replacement`.
+    """
+
+    urn: str
+    type: str
+    custom: bool = False
+    id: str = ""
+    inputs: Properties = field(default_factory=dict[str, PropertyValue])
+    outputs: Properties = field(default_factory=dict[str, PropertyValue])
+    parent: str = ""
+    protect: bool = False
+    taint: bool = False
+    external: bool = False
+    delete: bool = False
+    pending_replacement: bool = False
+    dependencies: list[str] = field(default_factory=list[str])
+    property_dependencies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    provider: str = ""
+    """`<urn of the provider>::<id of the provider>`."""
+    init_errors: list[str] = field(default_factory=list[str])
+    additional_secret_outputs: list[str] = field(default_factory=list[str])
+    aliases: list[str] = field(default_factory=list[str])
+    custom_timeouts: dict[str, float] = field(default_factory=dict[str, float])
+    """Any of `create`, `update`, `delete` and `read`."""
+    import_id: str = ""
+    retain_on_delete: bool = False
+    deleted_with: str = ""
+    replace_with: list[str] = field(default_factory=list[str])
+    replacement_trigger: PropertyValue = None
+    created: str = ""
+    modified: str = ""
+    source_position: str = ""
+    stack_trace: list[str] = field(default_factory=list[str])
+    """Source positions, innermost first."""
+    ignore_changes: list[str] = field(default_factory=list[str])
+    hide_diff: list[str] = field(default_factory=list[str])
+    replace_on_changes: list[str] = field(default_factory=list[str])
+    refresh_before_update: bool = False
+    view_of: str = ""
+    resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of a newer Pulumi, kept as they were read."""
+
+    @property
+    def dependency_urns(self) -> Iterator[str]:
+        """Every URN that must stand before this resource in a snapshot; the provider's comes first."""
+        if self.provider:
+            yield self.provider.rpartition("::")[0]
+        if self.parent:
+            yield self.parent
+        yield from self.dependencies
+        for urns in self.property_dependencies.values():
+            yield from urns
+        if self.deleted_with:
+            yield self.deleted_with
+        yield from self.replace_with
+
+
+@dataclass(slots=True)
+class Operation:
+    """Something that an engine had begun, and of which nobody knows whether it happened."""
+
+    resource: ResourceState
+    type: OperationType
+
+
+@dataclass(slots=True)
+class Manifest:
+    """When and by what a deployment was written."""
+
+    time: str = "0001-01-01T00:00:00Z"
+    magic: str = ""
+    version: str = ""
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(slots=True)
+class SecretsProvider:
+    """How a deployment's secrets were encrypted: for a passphrase, `state` is `{"salt": …}`."""
+
+    type: str
+    state: Any
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All resources of a stack, dependencies before dependents, and what was under way when its engine stopped."""
+
+    manifest: Manifest = field(default_factory=Manifest)
+    secrets_providers: SecretsProvider | None = None
+    resources: list[ResourceState] = field(default_factory=list[ResourceState])
+    pending_operations: list[Operation] = field(default_factory=list[Operation])
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    features: list[str] = field(default_factory=list[str])
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def root(self) -> ResourceState | None:
+        """The resource of the stack itself, whose outputs are the stack's."""
+        return next((r for r in self.resources if r.type == _ROOT_STACK_TYPE and not r.parent), None)
+
+    def verify(self) -> None:
+        """Raise StateError for what Pulumi refuses: a dangling or later dependency, a duplicate, an id out of place."""
+        if self.manifest.magic != _magic(self.manifest.version):
+            raise StateError("the state's manifest does not fit its version: it was edited or damaged")
+        urns: set[str] = set()
+        live: set[str] = set()
+        providers: set[str] = set()
+        for state in self.resources:
+            if not state.custom and state.id:
+                raise StateError(f"{state.urn} is not a custom resource, but has the id {state.id!r}")
+            if state.type.startswith(_PROVIDER_TYPE_PREFIX):
+                providers.add(f"{state.urn}::{state.id}")
+            if state.provider and state.provider not in providers and not state.pending_replacement:
+                raise StateError(f"{state.urn} refers to the provider {state.provider}, which is not before it")
+            dependencies = (
+                state.dependency_urns if not state.provider else itertools.islice(state.dependency_urns, 1, None)
+            )
+            for dependency in dependencies:
+                if dependency not in urns:
+                    place = "comes after it" if any(r.urn == dependency for r in self.resources) else "is missing"
+                    raise StateError(f"{state.urn} depends on {dependency}, which {place}")
+            if not state.delete and not state.pending_replacement:
+                if state.urn in live:
+                    raise StateError(f"{state.urn} is in the state twice")
+                live.add(state.urn)
+            urns.add(state.urn)
+
+
+# --- one resource -----------------------------------------------------------------------------------------------------
+
+_PROPERTY_FIELDS: Final = frozenset({"inputs", "outputs"})
+
+
+def _json_name(name: str) -> str:
+    return "importID" if name == "import_id" else re.sub(r"_(.)", lambda match: match[1].upper(), name)
+
+
+_FIELDS: Final = tuple((f.name, _json_name(f.name)) for f in fields(ResourceState) if f.name != "extra")
+_NAME_OF: Final = {json_name: name for name, json_name in _FIELDS}
+_TYPE_OF: Final[dict[str, type]] = {name: type(getattr(ResourceState("", ""), name)) for name, _ in _FIELDS}
+
+
+def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) -> dict[str, Json]:
+    """The resource as it stands in a state file; `encrypt=None` writes secrets in the clear.
+
+    Empty fields are absent, as in the CLI's files.
+    """
+    document: dict[str, Any] = {}
+    for name, json_name in _FIELDS:
+        value: Any = getattr(state, name)
+        if not value and name != "custom":
+            continue
+        if name in _PROPERTY_FIELDS or name == "replacement_trigger":
+            value = to_checkpoint_json(value, encrypt)
+        elif name == "stack_trace":
+            value = [{"sourcePosition": position} if position else {} for position in value]
+        document[json_name] = value
+    document.update(state.extra)
+    return document
+
+
+def load_resource(document: object, decrypt: Callable[[str], str] | None) -> ResourceState:
+    """The resource of a state file; with `decrypt=None`, property values stay as the file has them, secrets encrypted.
+
+    Raises StateError if it lacks its URN or type, or a field has the wrong type.
+    """
+    if not isinstance(document, dict):
+        raise StateError("a resource in the state is not an object")
+    entries = cast("dict[str, Any]", document)
+    urn = entries.get("urn")
+    for required in ("urn", "type"):
+        if not isinstance(entries.get(required), str) or not entries[required]:
+            raise StateError(f"a resource in the state has no {required!r}: {urn or entries.get('id')!r}")
+    state = ResourceState(urn=entries["urn"], type=entries["type"])
+    for json_name, value in entries.items():
+        name = _NAME_OF.get(json_name)
+        if name is None:
+            state.extra[json_name] = value
+        elif value is not None:
+            try:
+                setattr(state, name, _load_field(name, value, decrypt))
+            except (MalformedValue, ValueError, TypeError, LookupError) as error:
+                raise StateError(f"{urn}: malformed {json_name!r} in the state: {error}") from error
+    return state
+
+
+def _load_field(name: str, value: Any, decrypt: Callable[[str], str] | None) -> Any:
+    if name == "replacement_trigger":
+        return from_checkpoint_json(value, decrypt) if decrypt else value
+    if not isinstance(value, _TYPE_OF[name]):
+        raise MalformedValue(f"unexpected {type(value).__name__}")
+    if name in _PROPERTY_FIELDS and decrypt:
+        return {key: from_checkpoint_json(item, decrypt) for key, item in value.items()}
+    if name == "stack_trace":
+        return [frame.get("sourcePosition", "") for frame in value]
+    return value
+
+
+# --- a deployment -----------------------------------------------------------------------------------------------------
+
+
+def dump_deployment(snapshot: Snapshot, crypter: Crypter | None, *, show_secrets: bool = False) -> dict[str, Any]:
+    """`{"version", "deployment"}`, what `stack export` prints.
+
+    `crypter` is None for a stack without secrets; then one in the state raises StateError.
+    """
+    deployment, version, features = _dump(snapshot, crypter, show_secrets)
+    return {"version": version} | ({"features": features} if features else {}) | {"deployment": deployment}
+
+
+def dump_checkpoint(stack: str, snapshot: Snapshot | None, crypter: Crypter | None) -> dict[str, Any]:
+    """`{"version", "checkpoint"}`, the backend's file; `stack` is `organization/<project>/<stack>`.
+
+    A stack that was never deployed has no snapshot.
+    """
+    if snapshot is None:
+        return {"version": 3, "checkpoint": {"stack": stack}}
+    latest, version, features = _dump(snapshot, crypter, show_secrets=False)
+    checkpoint = {"stack": stack, "latest": latest}
+    return {"version": version} | ({"features": features} if features else {}) | {"checkpoint": checkpoint}
+
+
+def _dump(snapshot: Snapshot, crypter: Crypter | None, show_secrets: bool) -> tuple[dict[str, Any], int, list[str]]:
+    encrypt = None if show_secrets else crypter.encrypt if crypter else refuse_secret
+    manifest = snapshot.manifest
+    deployment: dict[str, Any] = {
+        "manifest": {"time": manifest.time, "magic": manifest.magic, "version": manifest.version} | manifest.extra
+    }
+    if crypter:
+        deployment["secrets_providers"] = {"type": crypter.provider_type, "state": crypter.provider_state}
+    elif snapshot.secrets_providers:
+        deployment["secrets_providers"] = {
+            "type": snapshot.secrets_providers.type,
+            "state": snapshot.secrets_providers.state,
+        }
+    if snapshot.resources:
+        deployment["resources"] = [dump_resource(state, encrypt) for state in snapshot.resources]
+    if snapshot.pending_operations:
+        deployment["pending_operations"] = [
+            {"resource": dump_resource(operation.resource, encrypt), "type": operation.type}
+            for operation in snapshot.pending_operations
+        ]
+    deployment["metadata"] = snapshot.metadata
+    deployment.update(snapshot.extra)
+    features = sorted(_features(snapshot))
+    return deployment, 4 if features else 3, features
+
+
+def _features(snapshot: Snapshot) -> set[str]:
+    # A byte string may hide inside a secret, so it is remembered from the file that brought it.
+    features = {_BYTE_STRING} & set(snapshot.features)
+    for state in snapshot.resources:
+        if state.refresh_before_update:
+            features.add("refreshBeforeUpdate")
+        if state.resource_hooks:
+            features.add("hooks")
+        if state.taint:
+            features.add("taint")
+        if state.replace_with:
+            features.add("replaceWith")
+    return features
+
+
+def load_deployment(document: object, crypter_of: CrypterOf | None) -> Snapshot:
+    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets as ciphertexts.
+
+    Raises StateError by name for every version and feature not supported.
+    """
+    outer = _object(document, "the deployment")
+    return _load(outer, outer.get("deployment"), crypter_of)
+
+
+def load_checkpoint(document: object, crypter_of: CrypterOf | None) -> Snapshot | None:
+    """The snapshot of a backend file, None for a stack that was never deployed. Otherwise as `load_deployment`."""
+    outer = _object(document, "the state file")
+    if "checkpoint" not in outer and "latest" in outer:
+        raise StateError(_too_old(0))
+    checkpoint = _object(outer.get("checkpoint"), "the checkpoint in the state file")
+    latest = checkpoint.get("latest")
+    _check_version(outer)
+    return None if latest is None else _load(outer, latest, crypter_of)
+
+
+def _load(outer: dict[str, Any], document: object, crypter_of: CrypterOf | None) -> Snapshot:
+    _check_version(outer)
+    deployment = _object(document, "the deployment")
+    snapshot = Snapshot(features=list(outer.get("features") or []))
+    manifest = _object(deployment.pop("manifest", None) or {}, "the manifest")
+    snapshot.manifest = Manifest(
+        time=str(manifest.pop("time", "0001-01-01T00:00:00Z")),
+        magic=str(manifest.pop("magic", "")),
+        version=str(manifest.pop("version", "")),
+        extra=manifest,
+    )
+    decrypt: Callable[[str], str] | None = _refuse_ciphertext if crypter_of else None
+    if provider := deployment.pop("secrets_providers", None):
+        entry = _object(provider, "secrets_providers")
+        if provider_type := entry.get("type"):
+            snapshot.secrets_providers = SecretsProvider(provider_type, entry.get("state"))
+            decrypt = _LazyDecrypter(crypter_of, snapshot.secrets_providers) if crypter_of else None
+    snapshot.resources = [load_resource(entry, decrypt) for entry in _list(deployment, "resources")]
+    for entry in _list(deployment, "pending_operations"):
+        operation = _object(entry, "a pending operation")
+        resource = load_resource(operation.get("resource"), decrypt)
+        snapshot.pending_operations.append(Operation(resource, operation.get("type", "creating")))
+    snapshot.metadata = deployment.pop("metadata", None) or {}
+    snapshot.extra = deployment
+    return snapshot
+
+
+def _check_version(outer: dict[str, Any]) -> None:
+    version = outer.get("version")
+    if version in (1, 2):
+        raise StateError(_too_old(version))
+    if version not in (3, 4):
+        raise StateError(f"the state has the version {version!r}; versions 3 and 4 are known. A newer Pulumi wrote it")
+    if version == 4 and (unknown := sorted(set(outer.get("features") or []) - _SUPPORTED_FEATURES)):
+        raise StateError(
+            f"the state uses features that are not supported here: {', '.join(unknown)}; use the Pulumi CLI"
+        )
+
+
+def _too_old(version: int) -> str:
+    return (
+        f"the state has the version {version}, from before 2019; run `pulumi stack export | pulumi stack import` with "
+        "the Pulumi CLI, which rewrites it as version 3"
+    )
+
+
+class _LazyDecrypter:
+    """Asks for the passphrase only when there is a secret to decrypt, so that others can read a state without one."""
+
+    def __init__(self, crypter_of: CrypterOf, provider: SecretsProvider) -> None:
+        self._crypter_of, self._provider = crypter_of, provider
+        self._crypter: Crypter | None = None
+
+    def __call__(self, ciphertext: str) -> str:
+        if self._crypter is None:
+            self._crypter = self._crypter_of(self._provider.type, self._provider.state)
+        return self._crypter.decrypt(ciphertext)
+
+
+def _refuse_ciphertext(_: str) -> str:
+    raise StateError("the state holds an encrypted secret, but names no secrets provider that could decrypt it")
+
+
+def refuse_secret(_: str) -> str:
+    """Encrypt for a stack without a passphrase: raises StateError."""
+    raise StateError("the state holds a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
+
+
+def _object(document: object, what: str) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise StateError(f"{what} is not a JSON object")
+    return dict(cast("dict[str, Any]", document))
+
+
+def _list(document: dict[str, Any], key: str) -> list[object]:
+    entries: object = document.pop(key, None)
+    if not isinstance(entries, list | None):
+        raise StateError(f"{key} in the state is not a list")
+    return cast("list[object]", entries or [])
+
+
+def new_manifest() -> Manifest:
+    """The manifest of a deployment that is written now."""
+    now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+    return Manifest(time=now, magic=_magic(ENGINE_VERSION), version=ENGINE_VERSION)
+
+
+def _magic(version: str) -> str:
+    return hashlib.sha256(version.encode()).hexdigest() if version else ""

@@ -1,0 +1,1 @@
+"""One account of a cloud over HTTP: client, retries, and which account a program means."""

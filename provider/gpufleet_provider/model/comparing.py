@@ -1,0 +1,213 @@
+"""What changed between declared inputs, by meaning; and what a refresh corrects. No Pulumi in here.
+
+Inputs are compared with inputs, never with what a server filled in. Instants compare as instants, a list whose order
+means nothing by its keys, null as absent.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel
+
+from gpufleet_provider.model.lifecycle import (
+    CreateOnly,
+    GrowOnly,
+    IsInstant,
+    KeyedBy,
+    Lifecycle,
+    Local,
+    Properties,
+    Refused,
+    Required,
+    Secret,
+    WhenRemoved,
+    mark,
+    parse_instant,
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One value that differs, at its property path."""
+
+    path: str
+    kind: Literal["add", "delete", "update"]
+    old: Any = None
+    new: Any = None
+    hidden: bool = False
+    """Whether the values are a credential."""
+
+    def words(self) -> str:
+        """Say what runs (the old value) and what is declared (the new one); a container may hold a credential."""
+        if self.hidden or isinstance(self.old, (dict, list)) or isinstance(self.new, (dict, list)):
+            return f"{self.path} is not what is declared"
+        return f"{self.path} is {_shown(self.old)}, declared {_shown(self.new)}"
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else repr(value)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one changed input does: updates in place, replaces, is ignored with a warning, or is refused."""
+
+    field: str
+    action: Literal["update", "replace", "ignore", "refuse"]
+    reason: str
+    differences: tuple[Difference, ...]
+
+
+def nested_body(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside an annotation (`Model | None`, `list[Model]`, `Annotated[...]`), or None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            if (found := nested_body(argument)) is not None:
+                return found
+    return None
+
+
+def differences(body: type[BaseModel], old: Properties, new: Properties) -> dict[str, tuple[Difference, ...]]:
+    """Return, per changed input, the paths at which it differs; hidden and undeclared names never do."""
+    changed = {name: tuple(_field(body, name, name, old.get(name), new.get(name))) for name in body.model_fields}
+    return {name: where for name, where in changed.items() if where}
+
+
+def _field(
+    body: type[BaseModel], name: str, path: str, old: Any, new: Any, hidden: bool = False
+) -> Iterator[Difference]:
+    """Walk one field of a body in both versions; null and absent are the same."""
+    field = body.model_fields.get(name)
+    inner = nested_body(field.annotation) if field is not None else None
+    hidden = hidden or mark(body, name, Secret) is not None
+    if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        keyed = mark(body, name, KeyedBy)
+        pairs = _paired(cast("Sequence[Any]", old), cast("Sequence[Any]", new), keyed.key if keyed else None)
+        for index, before, after in pairs:
+            yield from _value(inner, f"{path}[{index}]", before, after, hidden)
+    elif not _same_instant(body, name, old, new):
+        yield from _value(inner, path, old, new, hidden)
+
+
+def _value(inner: type[BaseModel] | None, path: str, old: Any, new: Any, hidden: bool) -> Iterator[Difference]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        before, after = cast(Properties, old), cast(Properties, new)
+        for key in {**before, **after}:
+            at = f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key)}]"
+            yield from _field(inner or BaseModel, key, at, before.get(key), after.get(key), hidden)
+    elif old != new:
+        yield Difference(path, "add" if old is None else "delete" if new is None else "update", old, new, hidden)
+
+
+def _paired(old: Sequence[Any], new: Sequence[Any], key: str | None) -> Iterator[tuple[int, Any, Any]]:
+    """Pair the entries of two lists, by key where that tells them apart, else by place; with the index to show."""
+    before, after = _by_key(old, key), _by_key(new, key)
+    if before is None or after is None:
+        for index in range(max(len(old), len(new))):
+            yield index, old[index] if index < len(old) else None, new[index] if index < len(new) else None
+        return
+    for name, (index, entry) in after.items():
+        yield index, before[name][1] if name in before else None, entry
+    for name, (index, entry) in before.items():
+        if name not in after:
+            yield index, entry, None
+
+
+def _by_key(entries: Sequence[Any], key: str | None) -> dict[Any, tuple[int, Any]] | None:
+    if key is None:
+        return None
+    keyed: dict[Any, tuple[int, Any]] = {}
+    for index, entry in enumerate(entries):
+        name = cast(Properties, entry).get(key) if isinstance(entry, dict) else None
+        if not isinstance(name, str) or name in keyed:
+            return None
+        keyed[name] = index, entry
+    return keyed
+
+
+def _same_instant(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
+    if isinstance(old, str) and isinstance(new, str) and mark(body, name, IsInstant) is not None:
+        try:
+            return parse_instant(old) == parse_instant(new)
+        except ValueError:
+            return False
+    return False
+
+
+def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> list[Verdict]:
+    """Say of every changed input what the change does; a refusal gives way when another change replaces anyway."""
+    found: list[Verdict] = []
+    for name, where in differences(lifecycle.create_body, old, new).items():
+        if mark(lifecycle.create_body, name, Local) is None:
+            action, reason = lifecycle.verdict(name, old, new) or _verdict(
+                lifecycle, name, old.get(name), new.get(name)
+            )
+            found.append(Verdict(name, action, reason, where))
+    if any(verdict.action == "replace" for verdict in found):
+        return [verdict for verdict in found if verdict.action != "refuse"]
+    return found
+
+
+def _verdict(
+    lifecycle: Lifecycle[Any], name: str, old: Any, new: Any
+) -> tuple[Literal["update", "replace", "ignore", "refuse"], str]:
+    body = lifecycle.create_body
+    if (create_only := mark(body, name, CreateOnly)) is not None:
+        return "ignore", create_only.reason
+    if (refused := mark(body, name, Refused)) is not None:
+        return "refuse", refused.advice
+    grows = mark(body, name, GrowOnly)
+    if grows is not None and (new is None or _is_smaller(new, old)):
+        return "refuse", grows.advice
+    if name not in lifecycle.update_body.model_fields:
+        return "replace", f"{name} cannot change in place"
+    if new is None and (required := mark(body, name, Required)) is not None:
+        return "refuse", required.advice
+    return "update", "changes in place"
+
+
+def _is_smaller(new: Any, old: Any) -> bool:
+    return isinstance(new, (int, float)) and isinstance(old, (int, float)) and new < old
+
+
+def changes(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> Properties:
+    """Return what an update must send: every input that changes in place, and what stands for one that was removed."""
+    body = lifecycle.create_body
+    sent: Properties = {}
+    for verdict in verdicts(lifecycle, old, new):
+        if verdict.action == "update":
+            value = new.get(verdict.field)
+            removed = mark(body, verdict.field, WhenRemoved)
+            sent[verdict.field] = removed.value if value is None and removed is not None else value
+    return lifecycle.adjust_changes(sent, new, old) if sent else {}
+
+
+def corrected(body: type[BaseModel], prior: Properties, observed: Properties) -> Properties:
+    """Return the prior inputs with drift written in: only inputs that were set and that the cloud shows may change."""
+    result = dict(prior)
+    for name, value in prior.items():
+        if name in observed and name in body.model_fields and value is not None:
+            result[name] = _corrected_value(body, name, value, observed[name])
+    return {name: value for name, value in result.items() if value is not None}
+
+
+def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any) -> Any:
+    if not any(_field(body, name, name, prior, observed)):
+        return prior
+    inner = nested_body(body.model_fields[name].annotation)
+    if inner is not None and isinstance(prior, dict) and isinstance(observed, dict):
+        return corrected(inner, cast(Properties, prior), cast(Properties, observed))
+    keyed = mark(body, name, KeyedBy)
+    if inner is not None and keyed is not None and isinstance(prior, list) and isinstance(observed, list):
+        shown = {entry.get(keyed.key): entry for entry in cast("list[Properties]", observed)}
+        entries = cast("list[Properties]", prior)
+        return [corrected(inner, e, shown[e.get(keyed.key)]) for e in entries if e.get(keyed.key) in shown]
+    return observed

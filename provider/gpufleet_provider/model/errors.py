@@ -1,0 +1,198 @@
+"""What a cloud's refusals are called, and how they are worded: one line, nothing secret, and what to do.
+
+CloudError
+├── MissingKey          no API key is set for this cloud
+├── Unauthorized        401: the key is not accepted
+├── Forbidden           403: the key's role does not reach this far
+├── NotFound            404, 410: the API itself says that it has no such resource
+├── Invalid             400, 422 and kin: the request can never work as it stands
+├── Conflict            409 without words of stock
+├── OutOfCapacity       sold out; nothing was created
+├── InsufficientFunds   402, or words of credit
+├── RateLimited         429, longer than we are ready to wait
+├── Unavailable         408, 5xx, no connection, no answer, or an answer that makes no sense
+├── Ambiguous           the same after a POST: what it asked for may have happened
+└── Stopped             the run was cancelled or its engine is gone: nothing was sent
+"""
+
+from __future__ import annotations
+
+import re
+
+from gpufleet_provider.model.lifecycle import Cloud
+
+
+class CloudError(Exception):
+    """A call did not do what was asked; `str()` is one line that says what was asked, the answer, and what to do."""
+
+    status: int | None
+    """The HTTP status, or None when there was no answer."""
+    code: str
+    """The vendor's error code, or an empty string."""
+    answer: str
+    """The vendor's words, shortened and redacted, or an empty string."""
+
+    def __init__(self, message: str, *, status: int | None = None, code: str = "", answer: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.answer = answer
+
+
+class MissingKey(CloudError):
+    """No API key is set for a cloud."""
+
+
+class Unauthorized(CloudError):
+    """The cloud does not accept the key."""
+
+
+class Forbidden(CloudError):
+    """The key is known, and may not do this."""
+
+
+class NotFound(CloudError):
+    """The API itself says that it has no such resource; a fault on the way is never one."""
+
+
+class Invalid(CloudError):
+    """The request can never work as it stands."""
+
+
+class Conflict(CloudError):
+    """The state of a resource forbids what was asked."""
+
+
+class OutOfCapacity(CloudError):
+    """Sold out: nothing was created."""
+
+
+class InsufficientFunds(CloudError):
+    """The account cannot pay for what was asked: nothing was created."""
+
+
+class RateLimited(CloudError):
+    """The cloud asks to be asked later than this call is ready to wait."""
+
+
+class Unavailable(CloudError):
+    """No connection, no answer, a fault of the cloud, or an answer that makes no sense; nothing follows from it."""
+
+
+class Ambiguous(CloudError):
+    """A POST was sent and no readable answer came back: what it asked for may have happened."""
+
+
+class Stopped(CloudError):
+    """The run was cancelled, or its engine is gone: nothing was sent."""
+
+
+# --- Which error an answer is ---------------------------------------------------------------------------------------
+
+_STOCK_CODES = re.compile(r"(?i)^(out_of_stock|sold_out|out_of_capacity|insufficient_capacity|no_capacity)$")
+_STOCK_WORDS = re.compile(
+    r"(?i)out of (stock|capacity)|sold out|(insufficient|not enough|no|no available) (gpu |compute |node )?"
+    r"(capacity|stock|inventory)\b(?! pool)|(capacity|inventory) (is )?(exhausted|unavailable)"
+)
+_STOCK_WORDS_OF_A_409 = re.compile(
+    r"(?i)(not |un)available in (the |this |that )?(region|zone|cloud)|"
+    r"\bno [\w .-]{0,40}(gpus?|nodes?|instances?|servers?|clusters?) (are |is )?(currently )?available"
+)
+_FUNDS_CODES = re.compile(r"(?i)^(insufficient_(funds|credits?|balance)|payment_required|spending_limit\w*)$")
+_FUNDS_WORDS = re.compile(
+    r"(?i)insufficient (funds|credits?|balance)|not enough (funds|credits?)|out of credits?|"
+    r"(spending|spend|credit) limit|payment method"
+)
+
+
+def error_for(cloud: Cloud, call: str, status: int, text: str, *, repeatable: bool, secret: str) -> CloudError:
+    """Turn an answer that is no success into the error that it is.
+
+    `call` is what was asked (`POST /compute/clusters`), `repeatable` whether asking twice would change nothing, `text`
+    the reply's body, `secret` the API key, which never appears in the result. A 409 alone does not prove that anything
+    is sold out: the code or the words decide.
+    """
+    code, words = cloud.read_error(status, text)
+    code, words = redacted(code, secret), redacted(words, secret)
+    kind = _kind(status, code, words, text)
+    if (status == 408 or status >= 500) and not repeatable:
+        kind = Ambiguous
+    said = f"{status} {code}".rstrip() + (f": {words}" if words else "")
+    message = f"{cloud.title}: {call} answered {said.rstrip('.')}. {advice(kind, cloud)}".rstrip(". ")
+    return kind(message, status=status, code=code, answer=words)
+
+
+def _kind(status: int, code: str, words: str, text: str) -> type[CloudError]:
+    if 400 <= status < 500 and status not in (401, 403, 404, 410):
+        if _STOCK_CODES.match(code) or _STOCK_WORDS.search(words):
+            return OutOfCapacity
+        if status == 402 or _FUNDS_CODES.match(code) or _FUNDS_WORDS.search(words):
+            return InsufficientFunds
+        if status == 409 and _STOCK_WORDS_OF_A_409.search(words):
+            return OutOfCapacity
+    if status in (404, 410):
+        # A page is a proxy's or another server's answer, and says nothing of what the account holds.
+        return Unavailable if text.lstrip().startswith("<") else NotFound
+    named: dict[int, type[CloudError]] = {
+        401: Unauthorized,
+        403: Forbidden,
+        408: Unavailable,
+        409: Conflict,
+        429: RateLimited,
+    }
+    return named.get(status, Unavailable if status >= 500 else Invalid)
+
+
+def advice(kind: type[CloudError], cloud: Cloud) -> str:
+    """Say what a user can do about an error of that kind, as a sentence without its full stop."""
+    if kind is Unauthorized:
+        return (
+            f"Set a valid key with `pulumi config set --secret {cloud.api_key_config}`, "
+            f"or in the environment variable {cloud.api_key_environment}"
+        )
+    if kind is Forbidden:
+        return f"The key in {cloud.api_key_config} or {cloud.api_key_environment} needs a role that may do this"
+    if kind is InsufficientFunds:
+        return f"Add credits or raise the spending limit in the {cloud.title} console, then run it again"
+    if kind is Unavailable:
+        return f"Run it again in a few minutes; if it stays so, check {cloud.base_url_config}"
+    return _ADVICE.get(kind, "")
+
+
+_ADVICE: dict[type[CloudError], str] = {
+    OutOfCapacity: "Try another region or GPU type, or run it again later",
+    RateLimited: "Run it again later, or with a smaller `--parallel`",
+    Invalid: "Correct what it names, and run it again",
+    Conflict: "Run it again once the resource has come to rest",
+    Ambiguous: "What it asked for may have happened all the same",
+}
+
+
+# --- Redaction ------------------------------------------------------------------------------------------------------
+
+_LONGEST = 300
+_SECRETS = (
+    # Whatever opens a block of key material cuts all that follows: the end of such a block is easily missing.
+    (re.compile(r"-----BEGIN .*", re.DOTALL), "[redacted]"),
+    (re.compile(r"apiVersion\W+v1\b.*", re.DOTALL), "[redacted]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [redacted]"),
+    (
+        re.compile(
+            r"(?i)([\w-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key|kube_?config|-key-data"
+            r"|client-certificate-data|credential)[\w-]*[\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s,;}]+)"
+        ),
+        r"\1[redacted]",
+    ),
+    (re.compile(r"[A-Za-z0-9+/_=-]{80,}"), "[redacted]"),
+)
+
+
+def redacted(text: str, secret: str = "") -> str:
+    """Return text as one short line with keys, tokens and kubeconfigs cut out."""
+    # No vendor's key is this short; the made-up ones of a simulator are words of any language.
+    if len(secret) >= 6:
+        text = text.replace(secret, "[redacted]")
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"

@@ -1,0 +1,103 @@
+"""What a run does to a living resource whose inputs, or whose state, are not what they should be. No Pulumi in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpufleet_provider.model.checking import ENDED, ended_words, term_of_the_gone
+from gpufleet_provider.model.comparing import Verdict, corrected, verdicts
+from gpufleet_provider.model.lifecycle import Lifecycle, Properties
+from gpufleet_provider.model.replies import parse_info
+
+INPUTS = "__inputs"
+"""The hidden output with the inputs that the resource was last brought to (a diff is given old outputs only)."""
+WAIT = "__wait"
+"""The hidden output of a resource that is not ready: `{"state": "pending" | "failed", "words": ..., "during": ...}`.
+
+`during` is `create` until the resource has been ready once, `update` afterwards.
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: nothing, an update in place (`changed` alone), or a replacement, and why."""
+
+    changed: bool
+    replaces: list[str]
+    """The properties that make it a replacement."""
+    detailed: dict[str, str]
+    """Property path → `add`, `delete`, `update`, and the same with `_replace`."""
+    refusal: str | None
+    """Why a run may not do it."""
+
+
+def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
+    """Compare the inputs that a resource was last brought to with the declared ones, and look at how it stands."""
+    prior = prior_inputs(lifecycle, olds, news)
+    found = verdicts(lifecycle, prior, news)
+    if ENDED in prior:
+        # Whatever else has changed, only a new term is a reason to buy it again; check has refused all others.
+        terms = [verdict.field for verdict in found if verdict.field in lifecycle.term_fields]
+        return Plan(bool(terms), terms, _detailed(found, terms), None)
+    wait: Mapping[str, str] = olds.get(WAIT) or {}
+    replaces = [verdict.field for verdict in found if verdict.action == "replace"]
+    detailed = _detailed(found, replaces)
+    if wait and not replaces:
+        replaces = ["status"] if wait["state"] == "failed" else []
+        detailed["status"] = "update_replace" if replaces else "update"
+    if replaces:
+        return Plan(True, replaces, detailed, _loss(lifecycle, replaces, prior, olds, news))
+    refusal = next((f"{v.differences[0].path}: {v.reason}" for v in found if v.action == "refuse"), None)
+    return Plan(bool(detailed), replaces, detailed, refusal)
+
+
+def _loss(
+    lifecycle: Lifecycle[Any], replaces: list[str], prior: Properties, olds: Properties, news: Properties
+) -> str | None:
+    """Say what money a replacement would throw away, or spend a second time unasked; None if none."""
+    is_over = lifecycle.ended(prior, olds) is not None
+    if is_over and not set(replaces).intersection(lifecycle.term_fields):
+        return ended_words(lifecycle, term_of_the_gone(lifecycle, prior, olds) or "")
+    return _forfeit(lifecycle, prior, olds, news, f"because of {', '.join(replaces)}")
+
+
+def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> str | None:
+    """Say what goes with a replacement that the engine decides by itself, without or against a diff; None if nothing.
+
+    `--replace`, a taint, `replace_on_changes` and their kin replace what no changed input asks to replace.
+    """
+    prior: Properties = olds.get(INPUTS) or {}
+    why = "although no input asks for it (--replace, a taint, or an option of the resource does)"
+    return None if ENDED in prior else _forfeit(lifecycle, prior, olds, news, why)
+
+
+def _forfeit(lifecycle: Lifecycle[Any], prior: Properties, olds: Properties, news: Properties, why: str) -> str | None:
+    forfeited = lifecycle.forfeits(prior, olds)
+    if forfeited is None or news.get("confirm_forfeit") is True:
+        return None
+    return (
+        f"it would be replaced {why}, which forfeits {forfeited}; nothing was changed. "
+        "Take the change back, or say confirm_forfeit=True"
+    )
+
+
+def prior_inputs(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Properties:
+    """Return the inputs that a resource was last brought to, from its old outputs.
+
+    Outputs that hold none (a state written by hand) show some; what they cannot show is taken to be as declared.
+    """
+    kept: Properties | None = olds.get(INPUTS)
+    if kept is not None:
+        return kept
+    return corrected(lifecycle.create_body, news, lifecycle.observed(parse_info(lifecycle.info_body, olds), news))
+
+
+def _detailed(found: list[Verdict], replaces: list[str]) -> dict[str, str]:
+    kinds: dict[str, str] = {}
+    for verdict in found:
+        if verdict.action != "ignore":
+            suffix = "_replace" if verdict.field in replaces else ""
+            kinds.update({difference.path: difference.kind + suffix for difference in verdict.differences})
+    return kinds

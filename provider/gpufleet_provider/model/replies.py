@@ -1,0 +1,139 @@
+"""Replies of a cloud: `parse_info` fills an info body, whatever the reply lacks, adds or gets wrong; it never raises.
+
+Both vendors add fields, leave out required ones and have new statuses before their schemas say so. A poll parses every
+cluster of an account, so the readers of a model are made once and the model's own validation is not run.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, cast
+
+from pydantic import BaseModel
+
+from gpufleet_provider.model.errors import Unavailable
+from gpufleet_provider.model.lifecycle import Info, Properties
+
+InfoT = TypeVar("InfoT", bound=Info)
+Reader = Callable[[Any], Any]
+"""From what a reply has to what a field holds; None where that is nothing."""
+
+
+def parse_info(model: type[InfoT], raw: Any) -> InfoT:
+    """Fill an info body from a reply.
+
+    Unknown keys are dropped; what is missing is None, required or not; a value of another type is converted where that
+    is harmless (8.0 and "8" to 8) and None where it is not; entries of lists that cannot be read are dropped.
+    """
+    return cast(InfoT, _read_model(model, cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}))
+
+
+def listed(reply: Any, key: str, title: str) -> list[Properties]:
+    """Return the objects of the list that a reply holds under a key; raises Unavailable where there is no list.
+
+    No list is not an empty one: everything that it lacks would read as gone.
+    """
+    found: Any = cast(Properties, reply).get(key) if isinstance(reply, dict) else None
+    if not isinstance(found, list):
+        raise Unavailable(f"{title}: the answer holds no list of {key}. Run it again in a few minutes.")
+    return [cast(Properties, entry) for entry in cast("list[Any]", found) if isinstance(entry, dict)]
+
+
+def identified(reply: Any, id_field: str, title: str) -> Properties:
+    """Return a reply that is an object with an id; raises Unavailable for any other, which says nothing of anything."""
+    if not isinstance(reply, dict) or not cast(Properties, reply).get(id_field):
+        raise Unavailable(f"{title}: the answer is no object with its {id_field}. Run it again in a few minutes.")
+    return cast(Properties, reply)
+
+
+def _read_model(model: type[BaseModel], raw: dict[str, Any]) -> BaseModel:
+    values = {name: None if (value := raw.get(name)) is None else read(value) for name, read in _readers(model)}
+    return model.model_construct(None, **values)
+
+
+@functools.cache
+def _readers(model: type[BaseModel]) -> tuple[tuple[str, Reader], ...]:
+    return tuple((name, _reader(field.annotation)) for name, field in model.model_fields.items())
+
+
+def _reader(annotation: Any) -> Reader:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _reader(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return _reader(inner)
+    if origin is list:
+        return _list_reader(_reader(arguments[0]))
+    if origin is dict:
+        return _dict_reader(_reader(arguments[1]))
+    if origin is Literal:
+        return _text
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _model_reader(annotation)
+    return _SCALARS[annotation]
+
+
+# --- Containers -----------------------------------------------------------------------------------------------------
+
+
+def _model_reader(model: type[BaseModel]) -> Reader:
+    return lambda value: _read_model(model, cast("dict[str, Any]", value)) if isinstance(value, dict) else None
+
+
+def _list_reader(read: Reader) -> Reader:
+    def entries(value: Any) -> list[Any] | None:
+        if not isinstance(value, list):
+            return None
+        return [entry for raw in cast("list[Any]", value) if (entry := read(raw)) is not None]
+
+    return entries
+
+
+def _dict_reader(read: Reader) -> Reader:
+    def entries(value: Any) -> dict[str, Any] | None:
+        if not isinstance(value, dict):
+            return None
+        raws = cast("dict[str, Any]", value)
+        return {key: entry for key, raw in raws.items() if (entry := read(raw)) is not None}
+
+    return entries
+
+
+# --- Scalars --------------------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _whole_number(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _truth(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+
+
+_SCALARS: dict[Any, Reader] = {str: _text, int: _whole_number, float: _number, bool: _truth}

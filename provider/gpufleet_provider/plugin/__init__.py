@@ -1,0 +1,1 @@
+"""All that knows Pulumi's plugin server: what it lacks, added in the running process."""

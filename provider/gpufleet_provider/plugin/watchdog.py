@@ -1,0 +1,56 @@
+"""The plugin ends with its engine: a forgotten plugin that posts after the next run has looked is a second cluster."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+from gpufleet_provider.http import client as http
+from gpufleet_provider.waiting.watcher import cancel_everything
+
+INTERVAL_SECONDS = 1.0
+REFUSALS_IN_A_ROW = 3
+GRACE_SECONDS = 1.0
+
+_engine: tuple[str, int] | None = None
+
+
+def start(engine_address: str) -> None:
+    """Watch the engine's address for as long as this process lives, which ends soon after the address refuses."""
+    global _engine
+    host, _, port = engine_address.rpartition(":")
+    _engine = host.strip("[]") or "127.0.0.1", int(port)
+    threading.Thread(target=_watch, name="engine-watchdog", daemon=True).start()
+
+
+def look() -> bool:
+    """Ask now whether the engine is still there; once it is not, nothing is posted any more.
+
+    Asked ahead of every create, too: a second may be enough for the next run to have looked. Where nothing is watched
+    (no plugin process), the answer is yes.
+    """
+    if _engine is None:
+        return True
+    try:
+        socket.create_connection(_engine, timeout=2).close()
+    except ConnectionRefusedError:
+        # The engine's port is on this machine: a refusal proves that nobody listens.
+        http.stop_posting("the engine is gone")
+        return False
+    except OSError:
+        # An engine that is too busy to answer, or a lack of sockets here, proves nothing.
+        return True
+    return True
+
+
+def _watch() -> None:
+    refusals = 0
+    while refusals < REFUSALS_IN_A_ROW:
+        time.sleep(INTERVAL_SECONDS)
+        refusals = 0 if look() else refusals + 1
+    cancel_everything("the engine is gone")
+    time.sleep(GRACE_SECONDS)
+    # Nobody is left to answer to: the server's threads, some in a request, would keep an ordinary exit waiting.
+    os._exit(1)

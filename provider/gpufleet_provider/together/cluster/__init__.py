@@ -1,0 +1,1 @@
+"""`together:Cluster`: a GPU cluster on Together."""

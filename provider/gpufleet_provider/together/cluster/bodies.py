@@ -1,0 +1,360 @@
+"""What a Together cluster is: its inputs, what changes in place, and its outputs.
+
+Fields are those of Together's own create, update and read bodies at the level of its Python SDK 3.1.1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gpufleet_provider.model.lifecycle import (
+    Body,
+    CreateOnly,
+    Info,
+    Instant,
+    IsInstant,
+    KeyedBy,
+    Local,
+    Refused,
+    Required,
+    Secret,
+    Suggested,
+    Unreadable,
+    WhenRemoved,
+)
+from gpufleet_provider.together.cluster.inputs import (
+    AcceptanceTestsParams,
+    AddOn,
+    AddOnUpdate,
+    ClusterConfig,
+    OidcConfig,
+    SharedVolume,
+    Text,
+)
+from gpufleet_provider.together.cluster.outputs import (
+    AddOnInfo,
+    ClusterPhaseTransition,
+    ClusterVolume,
+    ControlPlaneNode,
+    GpuWorkerNode,
+    NodeLifecycleEvent,
+)
+
+BillingType = Literal["RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY"]
+ClusterType = Literal["KUBERNETES", "SLURM"]
+Gpus = Annotated[int, Field(ge=8, multiple_of=8)]
+GpuShare = Annotated[int, Field(ge=0, multiple_of=8)]
+"""A part of the GPUs; 0 is none."""
+
+GPU_TYPES = (
+    "H100_SXM",
+    "H200_SXM",
+    "B200_SXM",
+    "B300_SXM",
+    "GB200_SXM",
+    "H100_SXM_INF",
+    "RTX_6000_PCI",
+    "L40_PCIE",
+)
+STATUSES = (
+    "Scheduled",  # in no schema, but the vendor's command line knows it
+    "WaitingForControlPlaneNodes",
+    "WaitingForDataPlaneNodes",
+    "WaitingForSubnet",
+    "WaitingForSharedVolume",
+    "InstallingDrivers",
+    "RunningAcceptanceTests",
+    "Ready",
+    "Degraded",
+    "Paused",
+    "OnDemandComputePaused",
+    "Deleting",
+)
+
+
+# --- Create body ----------------------------------------------------------------------------------------------------
+
+
+class ClusterCreate(Body):
+    """A GPU cluster on Together.
+
+    The driver is chosen with `nvidia_version_id`, or with both `cuda_version` and `nvidia_driver_version`.
+    """
+
+    cluster_name: Text | None = None
+    """Name of the cluster. Default: the resource's name and eight characters that are the same on every run."""
+
+    region: Text
+    """Region, such as `us-central-8`; `together.get_regions()` lists them."""
+
+    gpu_type: Annotated[Text, Suggested(GPU_TYPES)]
+    """Type of the GPUs; `together.get_regions()` lists those of each region."""
+
+    num_gpus: Gpus
+    """Number of GPUs, preemptible ones not counted: a multiple of 8, at least 8. It changes in place."""
+
+    billing_type: BillingType
+    """How the cluster is paid: `ON_DEMAND` until it is deleted; `RESERVED` for a term that is prepaid and not refunded;
+    `SCHEDULED_CAPACITY` for a window of time, with `reservation_start_time` and `reservation_end_time`."""
+
+    cluster_type: ClusterType | None = None
+    """What runs on the nodes. Default: `KUBERNETES`. A change replaces the cluster."""
+
+    nvidia_version_id: Text | None = None
+    """Driver and CUDA version, as an id from the region's `driver_versions`. Excludes the next two."""
+
+    cuda_version: Text | None = None
+    """CUDA version, such as `12.6`; together with `nvidia_driver_version`, and a pair that the region offers."""
+
+    nvidia_driver_version: Text | None = None
+    """NVIDIA driver version, such as `560`; together with `cuda_version`, and a pair that the region offers."""
+
+    duration_days: Annotated[
+        Annotated[int, Field(ge=1, le=90)] | None,
+        Refused(
+            "the term was bought when the cluster was created: restore the value, "
+            "and set reservation_end_time to move the end of the term"
+        ),
+    ] = None
+    """Length of the prepaid term in days, 1 to 90; `RESERVED` only. To extend it later, set `reservation_end_time`."""
+
+    reservation_start_time: Annotated[Instant | None, IsInstant()] = None
+    """When the reserved window begins (RFC 3339 with an offset)."""
+
+    reservation_end_time: Annotated[
+        Instant | None,
+        IsInstant(),
+        Required("Together keeps the end time that it has: leave it in the program, or set another one"),
+    ] = None
+    """When the prepaid cluster is taken down (RFC 3339 with an offset). It changes in place."""
+
+    num_reserved_gpus: Annotated[
+        GpuShare | None,
+        Required("without a number Together would prepay every GPU: say how many are prepaid"),
+    ] = None
+    """How many of the GPUs are prepaid; `RESERVED` only. Default: all. It changes in place."""
+
+    num_preemptible_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
+    """Preemptible GPUs wanted besides `num_gpus`, a multiple of 8; `KUBERNETES` only. Default: 0. They cost less, may
+    be taken away at any time and may never come, so nothing waits for them. It changes in place."""
+
+    capacity_pool_id: Text | None = None
+    """Capacity pool to draw GPUs from."""
+
+    num_capacity_pool_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
+    """How many of the GPUs come from the capacity pool, a multiple of 8. It changes in place."""
+
+    auto_scale: Annotated[bool | None, Unreadable("no reply of Together shows it")] = None
+    """Whether the number of GPUs follows the load, between `num_gpus` and `auto_scale_max_gpus`; `KUBERNETES` only."""
+
+    auto_scale_max_gpus: Annotated[Gpus | None, Unreadable("no reply of Together shows it")] = None
+    """Most GPUs that auto-scaling may use, a multiple of 8; required with `auto_scale`."""
+
+    shared_volume: SharedVolume | None = None
+    """A volume that is created with the cluster and goes with it. Excludes `volume_id`."""
+
+    volume_id: Text | None = None
+    """An existing volume to attach, which stays when the cluster goes. Excludes `shared_volume`."""
+
+    slurm_shm_size_gib: Annotated[int, Field(ge=1)] | None = None
+    """Shared memory of Slurm nodes in GiB; required for `SLURM`, and for nothing else."""
+
+    slurm_image: Annotated[Text | None, Unreadable("no reply of Together shows it")] = None
+    """Image of the Slurm nodes; `SLURM` only."""
+
+    install_traefik: bool | None = None
+    """Whether the Traefik ingress controller is installed; `KUBERNETES` only. Default: false."""
+
+    project_id: Text | None = None
+    """Project that owns the cluster. Default: the project of the API key."""
+
+    oidc_config: OidcConfig | None = None
+    """OpenID Connect sign-in to the cluster."""
+
+    cluster_config: Annotated[
+        ClusterConfig | None,
+        Required("Together keeps the configuration that it has: leave it in the program with the values you want"),
+    ] = None
+    """What runs in the cluster besides the workloads. It changes in place, as a whole."""
+
+    add_ons: Annotated[list[AddOn] | None, KeyedBy("name"), WhenRemoved(())] = None
+    """Add-ons. Their configuration changes in place, and one that is taken out is turned off; Together adds none to a
+    living cluster, so declare those that may be wanted later with `enabled` false. Their order means nothing."""
+
+    acceptance_tests_params: Annotated[
+        AcceptanceTestsParams | None,
+        CreateOnly("acceptance tests run while a cluster is brought up: on a living one the change has no effect"),
+        Unreadable("no reply of Together shows it"),
+    ] = None
+    """Tests that the GPUs must pass while the cluster is brought up."""
+
+    confirm_forfeit: Annotated[bool | None, Local()] = None
+    """Set it to let a replacement forfeit what is left of a prepaid term. It is not sent to Together."""
+
+
+# --- Update body ----------------------------------------------------------------------------------------------------
+
+
+class ClusterUpdate(Body):
+    """What changes in place.
+
+    Together's call also takes `cluster_type`, but what a switch does to workloads is stated nowhere, and a switch to
+    Slurm needs `slurm_shm_size_gib`, which the call lacks: it replaces. `shared_volume` goes through the volumes'
+    update call.
+    """
+
+    num_gpus: Gpus | None = None
+    """Number of GPUs."""
+
+    reservation_end_time: Instant | None = None
+    """When the prepaid cluster is taken down (RFC 3339)."""
+
+    num_reserved_gpus: GpuShare | None = None
+    """How many of the GPUs are prepaid."""
+
+    num_preemptible_gpus: GpuShare | None = None
+    """Preemptible GPUs wanted besides `num_gpus`."""
+
+    num_capacity_pool_gpus: GpuShare | None = None
+    """How many of the GPUs come from the capacity pool."""
+
+    cluster_config: ClusterConfig | None = None
+    """The whole configuration; `load_balancer` must be in it."""
+
+    add_ons: list[AddOnUpdate] | None = None
+    """Changed add-ons, told by name."""
+
+    shared_volume: SharedVolume | None = None
+    """The inline volume, of which only the size may grow."""
+
+
+# --- Info body ------------------------------------------------------------------------------------------------------
+
+
+class ClusterInfo(Info):
+    """A GPU cluster as Together shows it."""
+
+    cluster_id: str
+    """Id of the cluster."""
+
+    cluster_name: str
+    """Name of the cluster."""
+
+    cluster_type: Annotated[str, Suggested(("KUBERNETES", "SLURM"))]
+    """What runs on the nodes."""
+
+    region: str
+    """Region."""
+
+    gpu_type: Annotated[str, Suggested(GPU_TYPES)]
+    """Type of the GPUs."""
+
+    status: Annotated[str, Suggested(STATUSES)]
+    """Status; `Ended` once the prepaid term is over and Together has taken the cluster down."""
+
+    billing_type: Annotated[str, Suggested(("RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY"))]
+    """How the cluster is paid."""
+
+    num_gpus: int
+    """Number of GPUs, preemptible ones not counted."""
+
+    num_reserved_gpus: int
+    """How many of the GPUs are prepaid."""
+
+    num_capacity_pool_gpus: int
+    """How many of the GPUs come from a capacity pool."""
+
+    desired_preemptible_gpus: int
+    """Preemptible GPUs wanted."""
+
+    allocated_preemptible_gpus: int
+    """Preemptible GPUs present now; often fewer than wanted."""
+
+    num_cpu_workers: int
+    """Number of worker nodes without GPUs."""
+
+    cuda_version: str
+    """CUDA version."""
+
+    nvidia_driver_version: str
+    """NVIDIA driver version."""
+
+    project_id: str
+    """Project that owns the cluster."""
+
+    kube_config: Annotated[str, Secret()]
+    """The kubeconfig as YAML, ready for `pulumi_kubernetes.Provider`; empty until there is one."""
+
+    volumes: list[ClusterVolume]
+    """Attached volumes."""
+
+    control_plane_nodes: list[ControlPlaneNode]
+    """Nodes of the control plane."""
+
+    gpu_worker_nodes: list[GpuWorkerNode]
+    """Nodes with GPUs, preemptible ones included."""
+
+    phase_transitions: list[ClusterPhaseTransition]
+    """History of the cluster."""
+
+    add_ons: list[AddOnInfo]
+    """Add-ons that are on."""
+
+    created_at: str | None = None
+    """When the cluster was created (RFC 3339)."""
+
+    first_ready_at: str | None = None
+    """When it first was ready (RFC 3339)."""
+
+    reservation_start_time: str | None = None
+    """When the reserved window begins (RFC 3339)."""
+
+    reservation_end_time: str | None = None
+    """When the prepaid cluster is taken down (RFC 3339)."""
+
+    duration_hours: int | None = None
+    """Length of the prepaid term in hours."""
+
+    slurm_shm_size_gib: int | None = None
+    """Shared memory of Slurm nodes in GiB."""
+
+    capacity_pool_id: str | None = None
+    """Capacity pool that GPUs are drawn from."""
+
+    install_traefik: bool | None = None
+    """Whether the Traefik ingress controller is installed."""
+
+    control_plane_ready: bool | None = None
+    """Whether the control plane is ready now."""
+
+    is_in_substrate: bool | None = None
+    """Whether the cluster runs on the platform that Together manages."""
+
+    machine_cluster_id: str | None = None
+    """Id of the machine cluster behind this one."""
+
+    ums_project_id: str | None = None
+    """Project in Together's user management."""
+
+    ums_org_id: str | None = None
+    """Organization in Together's user management."""
+
+    os_image: str | None = None
+    """Image of the GPU nodes' data volumes."""
+
+    nvidia_driver_version_id: str | None = None
+    """Together's internal id of the driver and CUDA version."""
+
+    oidc_config: OidcConfig | None = None
+    """OpenID Connect sign-in to the cluster."""
+
+    cluster_config: ClusterConfig | None = None
+    """What runs in the cluster besides the workloads, defaults filled in."""
+
+    deleted_gpu_worker_nodes: list[GpuWorkerNode] | None = None
+    """Nodes that have left; they do not count as capacity."""
+
+    node_lifecycle_events: list[NodeLifecycleEvent] | None = None
+    """Nodes that came, went or were preempted lately."""

@@ -1,0 +1,163 @@
+"""The life of a Together cluster: its calls, and how each of its fields behaves on a living one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from gpufleet_provider.http.client import segment
+from gpufleet_provider.model.errors import Ambiguous
+from gpufleet_provider.model.lifecycle import (
+    CreateOnly,
+    Failure,
+    Leftover,
+    Lifecycle,
+    Local,
+    Properties,
+    Readiness,
+    Refused,
+    mark,
+)
+from gpufleet_provider.model.replies import identified, listed
+from gpufleet_provider.together import regions
+from gpufleet_provider.together.cluster import prepaid_term
+from gpufleet_provider.together.cluster import shared_volume as inline_volume
+from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
+from gpufleet_provider.together.cluster.changes import Verdict, adjust_changes, verdict
+from gpufleet_provider.together.cluster.observed import observed
+from gpufleet_provider.together.cluster.readiness import readiness
+from gpufleet_provider.together.cluster.rules import RULES
+
+if TYPE_CHECKING:
+    from gpufleet_provider.http.client import CloudClient
+
+_CLUSTERS = "/compute/clusters"
+_REPLACING = frozenset(
+    name
+    for name in ClusterCreate.model_fields
+    if name not in ClusterUpdate.model_fields
+    and not any(mark(ClusterCreate, name, kind) for kind in (Refused, CreateOnly, Local))
+)
+
+
+class ClusterLifecycle(Lifecycle[ClusterInfo]):
+    """The life of a Together cluster: POST, GET, PUT and DELETE under `/compute/clusters`."""
+
+    token = "together:Cluster"
+    create_body = ClusterCreate
+    update_body = ClusterUpdate
+    info_body = ClusterInfo
+    id_field = "cluster_id"
+    name_field = "cluster_name"
+    place_fields = ("region",)
+    term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
+    catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
+    rules = RULES
+
+    def create(self, client: CloudClient, inputs: Properties) -> str:
+        """Post the create once and return the new id."""
+        body = dict(inputs)
+        if "shared_volume" in body:
+            # What holds when it is left out is documented both ways, and one of them loses data or money.
+            body["shared_volume"] = {"is_lifecycle_independent": False, **body["shared_volume"]}
+        id = client.request("POST", _CLUSTERS, json=body, creates=True).get("cluster_id")
+        if not isinstance(id, str) or not id:
+            raise Ambiguous("Together: the create of a cluster was accepted, but the answer holds no id")
+        return id
+
+    def get(self, client: CloudClient, id: str) -> Properties:
+        """Return the raw reply for one id."""
+        return identified(client.request("GET", f"{_CLUSTERS}/{segment(id)}"), "cluster_id", "Together")
+
+    def list_all(self, client: CloudClient) -> list[Properties]:
+        """Return the raw replies for every cluster of the key's project, in one request."""
+        return listed(client.request("GET", _CLUSTERS), "clusters", "Together")
+
+    def update(self, client: CloudClient, id: str, changes: Properties) -> None:
+        """Grow the inline volume if it changed, then send what else did."""
+        sent = dict(changes)
+        volume: Properties | None = sent.pop("shared_volume", None)
+        if volume is not None:
+            inline_volume.grow(client, self.get(client, id), volume)
+        if sent:
+            client.request("PUT", f"{_CLUSTERS}/{segment(id)}", json=sent)
+
+    def delete(self, client: CloudClient, id: str) -> None:
+        """Ask for the delete."""
+        client.request("DELETE", f"{_CLUSTERS}/{segment(id)}")
+
+    def readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
+        """Judge status, phases and nodes against the declared inputs."""
+        return readiness(info, inputs)
+
+    def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
+        """Return the inputs as Together shows them."""
+        return observed(info, declared or {})
+
+    def gone(self, info: ClusterInfo) -> bool:
+        """Say whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
+        return info.status == "Deleted"
+
+    def live(self, info: ClusterInfo) -> bool:
+        """Say whether the cluster is neither gone nor on its way out."""
+        return info.status not in ("Deleting", "Deleted")
+
+    def verdict(self, name: str, old: Properties, new: Properties) -> Verdict | None:
+        """Judge changes of volumes, cluster configuration and add-ons, whose values decide what they do."""
+        found = verdict(name, old, new)
+        if found is None and name in _REPLACING:
+            found = "replace", f"{name} cannot change in place"
+        if found is not None and found[0] == "replace" and name != "shared_volume":
+            return "replace", found[1] + inline_volume.loss(old)
+        return found
+
+    def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
+        """Send of add-ons what differs, and what was taken out as its opposite."""
+        return adjust_changes(changes, prior)
+
+    def ended(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Say when the prepaid term ended, if it is over."""
+        return prepaid_term.ended(inputs, outputs)
+
+    def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Say what is left of a prepaid term, of which Together refunds nothing."""
+        return prepaid_term.forfeits(inputs, outputs)
+
+    def outputs(self, info: ClusterInfo) -> Properties:
+        """Return the outputs, with the kubeconfig as YAML."""
+        outputs = super().outputs(info)
+        outputs["kube_config"] = _decoded(info.kube_config)
+        return outputs
+
+    def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+        """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
+        return inline_volume.leftovers(inputs, outputs)
+
+    def catalogue(self, client: CloudClient) -> list[regions.Region]:
+        """Return the regions, with the GPU types and drivers of each."""
+        return regions.list_regions(client)
+
+    def contradictions(self, catalogue: list[regions.Region], inputs: Properties) -> Iterable[Failure]:
+        """Say which of region, GPU type and driver the list of regions contradicts."""
+        return regions.contradictions(catalogue, inputs)
+
+    def url(self, id: str) -> str | None:
+        """Return the cluster's page in Together's console."""
+        return f"https://api.together.ai/clusters/id/{segment(id)}"
+
+
+def _decoded(kube_config: str | None) -> str:
+    """Decode a kubeconfig; what is none becomes empty: half of a credential helps nobody."""
+    text = kube_config or ""
+    if "apiVersion:" in text:
+        # Outputs that are read again hold it decoded; base64 has no colon.
+        return text
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+CLUSTER = ClusterLifecycle()

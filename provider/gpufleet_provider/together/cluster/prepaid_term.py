@@ -1,0 +1,55 @@
+"""Until when a Together cluster is prepaid: Together takes it down then, and refunds nothing before."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from gpufleet_provider.model.lifecycle import Properties, parse_instant
+
+
+def ended(inputs: Properties, outputs: Properties) -> str | None:
+    """Say when the term ended, if there was one and it is over."""
+    end = _end(inputs, outputs)
+    return _rfc3339(end) if end is not None and end <= _now() else None
+
+
+def forfeits(inputs: Properties, outputs: Properties) -> str | None:
+    """Say what is left of the term, as what is forfeited; None if nothing."""
+    if not _is_prepaid(inputs, outputs):
+        return None
+    end = _end(inputs, outputs)
+    if end is None:
+        return "the rest of a prepaid term"
+    return f"a term that is prepaid until {_rfc3339(end)}" if end > _now() else None
+
+
+def _is_prepaid(inputs: Properties, outputs: Properties) -> bool:
+    return (outputs.get("billing_type") or inputs.get("billing_type")) in ("RESERVED", "SCHEDULED_CAPACITY")
+
+
+def _end(inputs: Properties, outputs: Properties) -> datetime.datetime | None:
+    """Return when the term ends: as shown, as declared, or reckoned from its beginning and length."""
+    if not _is_prepaid(inputs, outputs):
+        return None
+    for text in (outputs.get("reservation_end_time"), inputs.get("reservation_end_time")):
+        if (end := _instant(text)) is not None:
+            return end
+    begin = _instant(outputs.get("reservation_start_time")) or _instant(outputs.get("created_at"))
+    hours = outputs.get("duration_hours") or 24 * (inputs.get("duration_days") or 0)
+    return begin + datetime.timedelta(hours=hours) if begin is not None and hours else None
+
+
+def _instant(text: Any) -> datetime.datetime | None:
+    try:
+        return parse_instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _rfc3339(instant: datetime.datetime) -> str:
+    return instant.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(tz=datetime.timezone.utc)

@@ -1,0 +1,77 @@
+"""The volume that a Together cluster is created with: the volumes' own call grows it, and it goes with the cluster.
+
+Only the volume that the inputs declare is ever touched, and only where its name tells it from every other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+from gpufleet_provider.http.client import segment
+from gpufleet_provider.model.errors import Conflict, Invalid, NotFound
+from gpufleet_provider.model.lifecycle import Leftover, Properties
+from gpufleet_provider.model.replies import identified
+
+if TYPE_CHECKING:
+    from gpufleet_provider.http.client import CloudClient
+
+_VOLUMES = "/compute/clusters/storage/volumes"
+
+
+def grow(client: CloudClient, cluster: Properties, volume: Properties) -> None:
+    """Bring the volume to its declared size, if it has not got it yet; raises Invalid where the cluster has no such."""
+    name, size_tib = volume["volume_name"], volume["size_tib"]
+    attached = _named(cluster.get("volumes"), name)
+    if attached is None:
+        raise Invalid(
+            f"Together: cluster {cluster['cluster_id']} shows no volume {name!r} whose size could change. "
+            "Run a refresh; if the volume is gone, restore its size in the program."
+        )
+    if attached.get("size_tib") != size_tib:
+        client.request("PUT", _VOLUMES, json={"volume_id": attached["volume_id"], "size_tib": size_tib})
+
+
+def goes_with_cluster(volume: Any) -> TypeGuard[Properties]:
+    """Say whether a declared volume is deleted with its cluster; one that is not known yet is not."""
+    return isinstance(volume, dict) and not cast(Properties, volume).get("is_lifecycle_independent")
+
+
+def loss(inputs: Properties) -> str:
+    """Say, to be added to the reason for a replacement, what data goes with the cluster; empty if none."""
+    volume = inputs.get("shared_volume")
+    if not goes_with_cluster(volume):
+        return ""
+    return f"; the volume {volume['volume_name']!r} was created with the cluster and goes with it, data and all"
+
+
+def leftovers(inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+    """Name the volume, unless it is lifecycle independent."""
+    inline = inputs.get("shared_volume")
+    if not goes_with_cluster(inline):
+        return ()
+    volume = _named(outputs.get("volumes"), inline["volume_name"])
+    return () if volume is None else (_leftover(str(volume["volume_id"]), inline["volume_name"]),)
+
+
+def _named(volumes: Any, name: str) -> Properties | None:
+    """Return the one volume of that name with an id; None for several as well, of which nobody knows which is ours."""
+    entries = [cast(Properties, v) for v in cast("list[Any]", volumes or []) if isinstance(v, dict)]
+    found = [volume for volume in entries if volume.get("volume_name") == name and volume.get("volume_id")]
+    return found[0] if len(found) == 1 else None
+
+
+def _leftover(id: str, name: str) -> Leftover:
+    def delete(client: CloudClient) -> bool:
+        path = f"{_VOLUMES}/{segment(id)}"
+        try:
+            if identified(client.request("GET", path), "volume_id", "Together").get("status") != "deleting":
+                client.request("DELETE", path)
+        except NotFound:
+            return True
+        except (Conflict, Invalid):
+            # Still attached: Together releases a volume some time after its cluster is gone.
+            return False
+        return False
+
+    return Leftover(f"volume {name!r} ({id})", delete)

@@ -1,0 +1,1 @@
+"""Waiting: one poll for everything that waits on an account."""

@@ -1,0 +1,286 @@
+"""Waiting, once for everything: one thread per account and kind of resource polls the list for all that wait.
+
+No thread polls by itself. A waiter sleeps until the poll thread has something new for it, judges that on its own
+thread, and asks by id only when the list lacks its resource. What ends a wait early never says that a resource is gone:
+
+- `WaitFailed`: the cloud shows, readably, that it will not become what was asked for.
+- `WaitTimedOut`: the time is up; `WaitUnanswered`, a kind of it: nobody answers, or the key is refused, for so long
+  that waiting on makes no sense.
+- `WaitCancelled`: the run was cancelled, or its engine is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.errors import CloudError, Stopped, Unavailable
+from gpufleet_provider.model.lifecycle import Lifecycle, Properties
+from gpufleet_provider.waiting.shared_list import Listing, SharedList
+from gpufleet_provider.waiting.wait import (
+    Judge,
+    Vigil,
+    WaitCancelled,
+    WaitEnded,
+    WaitFailed,
+    WaitTimedOut,
+    WaitUnanswered,
+)
+
+__all__ = [
+    "Judge",
+    "WaitCancelled",
+    "WaitEnded",
+    "WaitFailed",
+    "WaitTimedOut",
+    "WaitUnanswered",
+    "Watcher",
+    "cancel_everything",
+    "interval_seconds",
+    "watcher_for",
+]
+
+
+def interval_seconds(age_seconds: float) -> float:
+    """Return the time between two polls for a wait of that age: 2 s in the first half minute, 15 s from five on."""
+    return 2.0 + 13.0 * min(max((age_seconds - 30.0) / 270.0, 0.0), 1.0)
+
+
+class _Absent:
+    """The list was read, and lacks the resource."""
+
+
+_ABSENT = _Absent()
+
+
+class _Waiter:
+    """One thread that waits, and the newest that the poll has for it."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.since = time.monotonic()
+        self.bell = threading.Event()
+        # Whatever is newer replaces what has not been taken yet.
+        self._news: deque[Properties | _Absent | CloudError] = deque(maxlen=1)
+        self._told: Properties | None = None
+
+    def tell(self, news: Properties | _Absent | CloudError) -> None:
+        """Wake the thread, unless it was told the very same reply last."""
+        if news is not self._told:
+            self._told = news if isinstance(news, dict) else None
+            self._news.append(news)
+            self.bell.set()
+
+    def take(self) -> Properties | _Absent | CloudError | None:
+        """Return what is new, once."""
+        self.bell.clear()
+        return self._news.pop() if self._news else None
+
+
+class Watcher:
+    """Answers what everything of one kind in one account looks like now, and wakes those whose wait it ends."""
+
+    def __init__(self, lifecycle: Lifecycle[Any], client: CloudClient, poll_seconds: float | None = None) -> None:
+        self._lifecycle = lifecycle
+        self._client = client
+        self._poll_seconds = poll_seconds
+        self._lists = SharedList(
+            lifecycle.token,
+            lambda: lifecycle.list_all(client),
+            lifecycle.id_field,
+            changed_at=lambda: client.changed_at,
+        )
+        self._changed = threading.Condition()
+        self._waiters: set[_Waiter] = set()
+        self._polling = False
+        self._polled_at = float("-inf")
+        self._poll_took_seconds = 0.0
+        self._stop = threading.Event()
+        self._reason = ""
+
+    # --- Asking ---
+
+    def fresh_list(self) -> list[Properties]:
+        """Return the raw replies of a list that started after this call, not to be changed; raises CloudError."""
+        return self._lists.ask().rows
+
+    def newest_list(self) -> list[Properties]:
+        """Return the raw replies of the last list that was read, whenever that was; asks nothing."""
+        return self._lists.last_rows()
+
+    def fresh(self, id: str, *, within_seconds: float = 0.0) -> Properties:
+        """Return the raw reply for one id, out of a list that many share; not to be changed.
+
+        The list may have started up to `within_seconds` before this call, but never before this process changed
+        something. Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
+        """
+        listed = self._lists.ask(within_seconds).by_id.get(id)
+        return listed if listed is not None else self._asked_by_id(id)
+
+    def _asked_by_id(self, id: str) -> Properties:
+        # A list that comes back short must not turn into a thousand questions at once.
+        if self._stop.wait(self._client.by_id.turn_seconds()):
+            raise Stopped(f"{self._lifecycle.token} {id} was not read: {self._reason}")
+        try:
+            return self._lifecycle.get(self._client, id)
+        except CloudError:
+            raise
+        except Exception as error:
+            # A lifecycle that stumbles over a garbled reply must not cost anybody an id.
+            words = f"{self._lifecycle.token} {id}: the reply could not be understood ({type(error).__name__})"
+            raise Unavailable(words) from error
+
+    # --- Waiting ---
+
+    def pause(self) -> None:
+        """Sleep for the shortest interval between two polls; raises Stopped when it is cancelled."""
+        if self._stop.wait(self._poll_seconds or interval_seconds(0)):
+            raise Stopped(f"{self._lifecycle.token}: {self._reason}")
+
+    def wait(
+        self,
+        id: str,
+        judge: Judge,
+        *,
+        deadline_seconds: float,
+        progress: Callable[[str], None] | None = None,
+        gone_is_expected: bool = False,
+    ) -> Properties:
+        """Return the raw reply that `judge` calls ready; an empty one when that is None, the resource being gone.
+
+        `judge` and `progress` run on the calling thread; `judge` is asked when the reply has changed. Unless
+        `gone_is_expected`, a resource counts as gone only after some 404s in a row and a while after the start: what
+        was just created may not show yet. Raises `WaitFailed`, `WaitTimedOut`, `WaitUnanswered`, `WaitCancelled`.
+        """
+        vigil = Vigil(f"{self._lifecycle.token} {id}", judge, time.monotonic(), deadline_seconds, gone_is_expected)
+        waiter = _Waiter(id)
+        self._enter(waiter)
+        try:
+            while True:
+                waiter.bell.wait(vigil.patience_seconds(time.monotonic()))
+                answer = self._answer(waiter)
+                if self._stop.is_set() or isinstance(answer, Stopped):
+                    raise vigil.cancelled(self._reason or str(answer))
+                if answer is not None and vigil.take(answer, time.monotonic()):
+                    return answer if isinstance(answer, dict) else {}
+                line = vigil.line(time.monotonic())
+                if line is not None and progress is not None:
+                    # A line that cannot be shown is not worth a wait.
+                    with contextlib.suppress(Exception):
+                        progress(line)
+                vigil.keep_to_deadline(time.monotonic())
+        finally:
+            self._leave(waiter)
+
+    def _answer(self, waiter: _Waiter) -> Properties | CloudError | None:
+        """Return what is new: a reply, NotFound when list and cloud agree on that, another error for a failed poll."""
+        news = waiter.take()
+        if not isinstance(news, _Absent):
+            return news
+        try:
+            return self._asked_by_id(waiter.id)
+        except CloudError as error:
+            return error
+
+    def cancel_all(self, reason: str) -> None:
+        """End every wait with `WaitCancelled` and every other question with `Stopped`, at once and from now on."""
+        with self._changed:
+            self._reason = self._reason or reason
+            self._stop.set()
+            for waiter in self._waiters:
+                waiter.bell.set()
+            self._changed.notify_all()
+        self._lists.cancel(reason)
+
+    # --- The poll thread: alive while anything waits ---
+
+    def _enter(self, waiter: _Waiter) -> None:
+        with self._changed:
+            self._waiters.add(waiter)
+            if self._stop.is_set():
+                waiter.bell.set()
+            elif not self._polling:
+                self._polling = True
+                threading.Thread(target=self._poll, name=f"gpufleet-poll-{self._lifecycle.token}", daemon=True).start()
+            else:
+                self._changed.notify_all()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        with self._changed:
+            self._waiters.discard(waiter)
+            if not self._waiters:
+                self._changed.notify_all()
+
+    def _poll(self) -> None:
+        while self._turn_comes():
+            self._polled_at = time.monotonic()
+            try:
+                outcome = self._lists.ask()
+            except Stopped:
+                # Whoever waits is woken by what stopped it.
+                continue
+            except CloudError as error:
+                outcome = error
+            self._tell(outcome)
+            self._poll_took_seconds = time.monotonic() - self._polled_at
+
+    def _turn_comes(self) -> bool:
+        """Sleep until the next poll is due; False when nothing waits any more, and the thread is to end."""
+        with self._changed:
+            while self._waiters and not self._stop.is_set():
+                seconds = self._due_at() - time.monotonic()
+                if seconds <= 0:
+                    return True
+                self._changed.wait(seconds)
+            self._polling = False
+            return False
+
+    def _due_at(self) -> float:
+        if self._poll_seconds is not None:
+            return self._polled_at + self._poll_seconds
+        youngest = max(waiter.since for waiter in self._waiters)
+        seconds = interval_seconds(time.monotonic() - youngest)
+        # An account whose list takes long is not asked for it all the time.
+        return self._polled_at + max(seconds, 3 * self._poll_took_seconds)
+
+    def _tell(self, outcome: Listing | CloudError) -> None:
+        with self._changed:
+            for waiter in self._waiters:
+                if isinstance(outcome, CloudError):
+                    waiter.tell(outcome)
+                elif waiter.since <= outcome.started:
+                    # An older list may still show what was before the create or the update that is waited for.
+                    waiter.tell(outcome.by_id.get(waiter.id, _ABSENT))
+
+
+# --- All watchers of this process -------------------------------------------------------------------------------------
+
+_watchers: dict[tuple[CloudClient, str], Watcher] = {}
+_lock = threading.Lock()
+_cancelled: str | None = None
+
+
+def watcher_for(lifecycle: Lifecycle[Any], client: CloudClient, poll_seconds: float | None = None) -> Watcher:
+    """Return the one watcher of an account for one kind of resource; `poll_seconds` fixes its interval."""
+    with _lock:
+        known = (client, lifecycle.token)
+        if known not in _watchers:
+            _watchers[known] = Watcher(lifecycle, client, poll_seconds)
+            if _cancelled is not None:
+                _watchers[known].cancel_all(_cancelled)
+        return _watchers[known]
+
+
+def cancel_everything(reason: str) -> None:
+    """End every wait of this process, now and from now on; `reason` is for users."""
+    global _cancelled
+    with _lock:
+        _cancelled = _cancelled or reason
+        watchers = list(_watchers.values())
+    for watcher in watchers:
+        watcher.cancel_all(reason)

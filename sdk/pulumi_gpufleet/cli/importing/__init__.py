@@ -1,0 +1,1 @@
+"""`gpufleet import`: the program and the import file for what already runs."""

@@ -1,0 +1,1 @@
+"""`gpufleet orphans`: what runs in the accounts and stands in no state."""
