@@ -207,7 +207,8 @@ def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any
         return corrected(inner, cast(Properties, prior), cast(Properties, observed))
     keyed = mark(body, name, KeyedBy)
     if inner is not None and keyed is not None and isinstance(prior, list) and isinstance(observed, list):
-        shown = {entry.get(keyed.key): entry for entry in cast("list[Properties]", observed)}
-        entries = cast("list[Properties]", prior)
-        return [corrected(inner, e, shown[e.get(keyed.key)]) for e in entries if e.get(keyed.key) in shown]
+        declared = _by_key(cast("list[Any]", prior), keyed.key)
+        shown = _by_key(cast("list[Any]", observed), keyed.key)
+        if declared is not None and shown is not None:
+            return [corrected(inner, entry, shown[key][1]) for key, (_, entry) in declared.items() if key in shown]
     return observed

@@ -126,6 +126,12 @@ def test_an_update_sends_what_stands_for_removed_inputs() -> None:
     assert changes(BOX, old, dict(old)) == {}
 
 
+@pytest.mark.parametrize("shown", [[False], [{"name": "a"}, {"name": "a"}], ["a"], [{}]])
+def test_a_list_that_keys_cannot_tell_apart_is_corrected_as_a_whole(shown: list[Any]) -> None:
+    assert corrected(BoxCreate, {"parts": []}, {"parts": shown}) == {"parts": shown}
+    assert corrected(BoxCreate, {"parts": [{"name": "a"}]}, {"parts": shown}) == {"parts": shown}
+
+
 def test_corrections_keep_the_program_s_words_and_order() -> None:
     prior = {
         "ends": "2030-01-01T01:00:00+01:00",
