@@ -7,7 +7,6 @@ Everything else may move.
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import time
 from collections.abc import Callable
@@ -25,16 +24,17 @@ from pulumi.dynamic import (
 )
 from pulumi.output import Unknown
 
-from gpufleet_provider import CLOUDS
+from gpufleet_provider.clouds import cloud_of, lifecycle_of
 from gpufleet_provider.http import accounts
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import check, normalised
-from gpufleet_provider.model.lifecycle import Cloud, Failure, Lifecycle, Properties
+from gpufleet_provider.model.errors import Refusal
+from gpufleet_provider.model.fields import Failure, Properties
 from gpufleet_provider.model.planning import Plan, forfeited_by_the_engine, plan
 from gpufleet_provider.operations import catalogue
 from gpufleet_provider.operations import service as operations
+from gpufleet_provider.operations.adoption import Account, known_ids
 from gpufleet_provider.operations.call import CALL
-from gpufleet_provider.operations.service import Account, Refusal
 from gpufleet_provider.plugin import serving, upgrade
 from gpufleet_provider.waiting.watcher import watcher_for
 
@@ -86,7 +86,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Validate and normalise inputs; every failure carries its property path."""
-        known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known, urn = known_ids(self.resource), CALL.get().urn
         known.met_at = time.monotonic()
         known.viewed.discard(urn)
         lifecycle, olds = lifecycle_of(self.resource), _visible(_olds)
@@ -109,7 +109,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DetailedDiff:
         """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
-        known, urn = operations.known_ids(self.resource), CALL.get().urn
+        known, urn = known_ids(self.resource), CALL.get().urn
         known.met_at = time.monotonic()
         if _id in known.taken:
             raise Refusal(
@@ -137,7 +137,7 @@ class DynamicProvider(ResourceProvider):
     @_served
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what runs now with corrected inputs; only a definite word of the cloud makes a resource gone."""
-        operations.known_ids(self.resource).viewed.add(CALL.get().urn)
+        known_ids(self.resource).viewed.add(CALL.get().urn)
         found = operations.read(account_of(self.resource), id_, _visible(props))
         return ReadResult("", {}) if found is None else ReadResult(id_, *found)
 
@@ -194,24 +194,6 @@ class Settings:
 settings = Settings()
 
 
-@functools.cache
-def cloud_of(name: str) -> Cloud:
-    """Return a cloud by its name in CLOUDS."""
-    if name not in CLOUDS:
-        raise Refusal(f"{name!r} is not a cloud of this version of pulumi-gpufleet; it knows {', '.join(CLOUDS)}")
-    return importlib.import_module(f"gpufleet_provider.{name}").CLOUD
-
-
-@functools.cache
-def lifecycle_of(token: str) -> Lifecycle[Any]:
-    """Return the lifecycle behind a token such as `together:Cluster`."""
-    name, _, resource = token.partition(":")
-    found = cloud_of(name).lifecycles.get(resource)
-    if found is None:
-        raise Refusal(f"{token!r} is not a resource of this version of pulumi-gpufleet; upgrade it")
-    return found
-
-
 def client_of(token: str) -> CloudClient:
     """Return the client of the account that a token's cloud is reached through; raises MissingKey without a key."""
     return accounts.client_for(cloud_of(token.partition(":")[0]), settings.get)
@@ -222,4 +204,4 @@ def account_of(token: str) -> Account:
     lifecycle = lifecycle_of(token)
     client = client_of(token)
     watcher = watcher_for(lifecycle, client, settings.poll_seconds())
-    return Account(lifecycle, client, watcher, operations.known_ids(token))
+    return Account(lifecycle, client, watcher, known_ids(token))

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import pulumi
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http.accounts import client_for
 from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import CloudError, MissingKey
-from gpufleet_provider.model.lifecycle import Cloud, Info, Properties
+from gpufleet_provider.model.fields import Info, Properties
 from gpufleet_provider.model.replies import parse_info
 from pulumi.runtime.rpc import translate_output_properties
 
@@ -53,7 +55,7 @@ def ask_later(
 
 def cluster_of(cloud: Cloud, id: str) -> Properties:
     """Return the outputs of a living cluster by its id, as the resource class has them."""
-    lifecycle = cloud.lifecycles["Cluster"]
+    lifecycle = lifecycles_of(cloud.name)["Cluster"]
     return ask(cloud, lambda client: lifecycle.outputs(parse_info(lifecycle.info_body, lifecycle.get(client, id))))
 
 

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, cast
 
 import pulumi
 from gpufleet_provider.dynamic import DynamicProvider
-from gpufleet_provider.model.checking import CREATE_FIRST, IMPORT_ID, OFFERED_NAME
-from gpufleet_provider.operations.service import INPUTS, WAIT
+from gpufleet_provider.model.state_properties import CREATE_FIRST, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
 from pulumi.dynamic import Resource
 from typing_extensions import Self
 

@@ -21,9 +21,11 @@ import jsonschema
 import pytest
 import yaml
 from gpufleet_provider import shadeform, together
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.comparing import nested_body
-from gpufleet_provider.model.lifecycle import Cloud, Local, Properties, marked
+from gpufleet_provider.model.fields import Local, Properties, marked
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform.cluster import ClusterCreate as ShadeformCreate
 from gpufleet_provider.shadeform.cluster import ClusterInfo as ShadeformInfo
@@ -151,7 +153,7 @@ def without(value: Any, key: str) -> Any:
 
 
 def test_what_a_container_was_started_with_is_in_no_output() -> None:
-    outputs = shadeform.CLOUD.lifecycles["Cluster"].outputs(parse_info(ShadeformInfo, fixture("shadeform_cluster")))
+    outputs = shadeform.LIFECYCLES["Cluster"].outputs(parse_info(ShadeformInfo, fixture("shadeform_cluster")))
     assert "launch_configuration" not in json.dumps(outputs)
     assert "s3cret" not in json.dumps(outputs)
 
@@ -277,7 +279,7 @@ def test_together_create_requests_are_what_the_vendor_publishes() -> None:
     client: Any = Recorded({"POST /compute/clusters": {"cluster_id": "c-0001"}})
     inputs = fixture("together_inputs")
     ClusterCreate.model_validate(inputs)
-    id = together.CLOUD.lifecycles["Cluster"].create(client, sendable(ClusterCreate, inputs))
+    id = together.LIFECYCLES["Cluster"].create(client, sendable(ClusterCreate, inputs))
     [(_, _, body)] = client.calls
     assert id == "c-0001"
     assert "confirm_forfeit" not in body
@@ -305,7 +307,7 @@ def test_together_update_requests_are_what_the_vendor_publishes() -> None:
         "shared_volume": {"volume_name": "research-data", "size_tib": 6, "region": "us-central-8"},
     }
     assert set(changes) == set(ClusterUpdate.model_fields)
-    together.CLOUD.lifecycles["Cluster"].update(client, "c-0001", changes)
+    together.LIFECYCLES["Cluster"].update(client, "c-0001", changes)
     (_, volumes_path, volume_body), (_, _, body) = [call for call in client.calls if call[0] == "PUT"]
     assert volumes_path == "/compute/clusters/storage/volumes"
     assert volume_body == {"volume_id": "v-1", "size_tib": 6}
@@ -326,7 +328,7 @@ def test_shadeform_create_requests_are_what_the_vendor_publishes() -> None:
         "ssh_key_id": "f0c6ac6d",
     }
     assert set(inputs) == set(ShadeformCreate.model_fields)
-    assert shadeform.CLOUD.lifecycles["Cluster"].create(client, inputs) == "8d7f2a54"
+    assert shadeform.LIFECYCLES["Cluster"].create(client, inputs) == "8d7f2a54"
     assert problems(shadeform_schemas(), "CreateClusterRequest", client.calls[0][2], strict=True) == []
 
 
@@ -364,7 +366,7 @@ def client_of(cloud: Cloud, url: str) -> Iterator[CloudClient]:
 
 def ready_reply(simulator: RunningSimulator, cloud: Cloud, client: CloudClient, inputs: Properties) -> Properties:
     """Create a cluster and let cloud time pass until it is ready; returns its reply."""
-    lifecycle = cloud.lifecycles["Cluster"]
+    lifecycle = lifecycles_of(cloud.name)["Cluster"]
     lifecycle.create_body.model_validate(inputs)
     id = lifecycle.create(client, inputs)
     words = ""
@@ -421,7 +423,7 @@ TOGETHER_SLURM = {
 def test_the_simulated_together_answers_in_the_vendors_schema(
     simulator: RunningSimulator, together_client: CloudClient, inputs: Properties
 ) -> None:
-    lifecycle = together.CLOUD.lifecycles["Cluster"]
+    lifecycle = together.LIFECYCLES["Cluster"]
     raw = ready_reply(simulator, together.CLOUD, together_client, inputs)
     assert problems(together_list_schemas(), "GPUClusterInfo", raw, strict=True) == []
     info = parse_info(ClusterInfo, raw)
@@ -467,7 +469,7 @@ def test_the_simulated_shadeform_answers_in_the_vendors_schema(
     }
     raw = ready_reply(simulator, shadeform.CLOUD, shadeform_client, inputs)
     assert problems(shadeform_schemas(), "Cluster", raw, strict=False) == []
-    assert shadeform.CLOUD.lifecycles["Cluster"].observed(parse_info(ShadeformInfo, raw)) == inputs
+    assert shadeform.LIFECYCLES["Cluster"].observed(parse_info(ShadeformInfo, raw)) == inputs
 
 
 # --- Enumerations --------------------------------------------------------------------------------------------------

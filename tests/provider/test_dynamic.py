@@ -10,19 +10,21 @@ from typing import Any
 import dill
 import pytest
 from gpufleet_provider import CLOUDS, dynamic
-from gpufleet_provider.dynamic import DynamicProvider, cloud_of, lifecycle_of
+from gpufleet_provider.clouds import lifecycle_of, lifecycles_of
+from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.model import planning
-from gpufleet_provider.model.errors import MissingKey
+from gpufleet_provider.model.errors import MissingKey, Refusal
+from gpufleet_provider.model.state_properties import INPUTS
 from gpufleet_provider.operations import service as operations
+from gpufleet_provider.operations.adoption import KnownIds
 from gpufleet_provider.operations.call import CALL, Call
-from gpufleet_provider.operations.service import INPUTS, KnownIds, Refusal
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from tests.provider.plugin.servers.server import PICKLED
 from tests.provider.toy import BOX, FUTURE, Desk
 
-TOKENS = [life.token for name in CLOUDS for life in cloud_of(name).lifecycles.values()]
+TOKENS = [life.token for name in CLOUDS for life in lifecycles_of(name).values()]
 INPUTS_NOW: dict[str, Any] = {"box_name": "b", "place": "here", "count": 2}
 
 
@@ -33,7 +35,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     known = KnownIds()
     monkeypatch.setattr(dynamic, "lifecycle_of", lambda token: BOX)
     monkeypatch.setattr(dynamic, "account_of", lambda token: made.account)
-    monkeypatch.setattr(operations, "known_ids", lambda token: known)
+    monkeypatch.setattr(dynamic, "known_ids", lambda token: known)
     return made
 
 
@@ -109,7 +111,7 @@ def test_a_diff_names_an_id_that_create_then_leaves_alone(desk: Desk) -> None:
     offered = {**INPUTS_NOW, "__offered_name": "b"}
     old = desk.cloud.make(**INPUTS_NOW)
     provider.diff(old, {"id": old, **offered, INPUTS: offered}, offered)
-    desk.account.known.named.update(operations.known_ids("toy:Box").named)
+    desk.account.known.named.update(dynamic.known_ids("toy:Box").named)
     assert provider.create(offered).id != old
 
 
@@ -157,7 +159,7 @@ def prepaid(desk: Desk, **more: Any) -> tuple[str, dict[str, Any]]:
 def test_the_engine_does_not_replace_what_is_prepaid_by_a_decision_of_its_own(desk: Desk) -> None:
     """`--replace` and a taint: a check as of a new resource and no diff, then the delete."""
     provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
     provider.check({}, PREPAID)
     with pytest.raises(Refusal, match="forfeits a term until"):
         provider.delete(id, olds)
@@ -170,7 +172,7 @@ def test_the_engine_does_not_replace_what_is_prepaid_by_a_decision_of_its_own(de
 @pytest.mark.usefixtures("in_call")
 def test_what_is_only_destroyed_needs_no_word(desk: Desk) -> None:
     provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
     provider.check(PREPAID, PREPAID)
     provider.delete(id, olds)
     assert desk.cloud.boxes == {}
@@ -180,7 +182,7 @@ def test_what_is_only_destroyed_needs_no_word(desk: Desk) -> None:
 def test_what_was_replaced_create_first_is_deleted_afterwards(desk: Desk) -> None:
     """The new term is bought by then: to keep the old cluster as well would be paid twice."""
     provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=operations.known_ids("toy:Box"))
+    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
     provider.check({}, {**PREPAID, "box_name": "another"})
     provider.create({**PREPAID, "box_name": "another"})
     provider.delete(id, olds)

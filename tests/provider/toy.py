@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
 from gpufleet_provider.model.errors import NotFound
-from gpufleet_provider.model.lifecycle import (
+from gpufleet_provider.model.fields import (
     Body,
     CreateOnly,
     Failure,
@@ -17,21 +17,18 @@ from gpufleet_provider.model.lifecycle import (
     Instant,
     IsInstant,
     KeyedBy,
-    Leftover,
-    Lifecycle,
     Local,
     Properties,
-    Readiness,
     Refused,
     Required,
     Secret,
     Suggested,
-    Timeouts,
     Unreadable,
     WhenRemoved,
     parse_instant,
     rule,
 )
+from gpufleet_provider.model.lifecycle import Leftover, Lifecycle, Readiness, Timeouts
 from gpufleet_provider.operations.adoption import Account, KnownIds
 from gpufleet_provider.operations.call import CALL, Call
 from gpufleet_provider.waiting.watcher import Watcher

@@ -13,7 +13,7 @@ import pytest
 from gpufleet_provider.generate import __main__ as generate
 from gpufleet_provider.generate.declarations import CloudTypes
 from gpufleet_provider.generate.resource_class import declare_resource
-from gpufleet_provider.model.lifecycle import Body, Info, Secret, Suggested
+from gpufleet_provider.model.fields import Body, Info, Secret, Suggested
 
 from tests.sdk import toy
 from tests.sdk.program import run
@@ -40,7 +40,8 @@ def sdk_of_toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An SDK that is up to date, for a cloud of toys."""
     package = types.ModuleType("gpufleet_provider.toys")
     package.__path__ = []
-    vars(package)["CLOUD"] = types.SimpleNamespace(name="toys", title="Toys", lifecycles={"Toy": toy.ToyLifecycle()})
+    vars(package)["CLOUD"] = types.SimpleNamespace(name="toys", title="Toys")
+    vars(package)["LIFECYCLES"] = {"Toy": toy.ToyLifecycle()}
     monkeypatch.setitem(sys.modules, "gpufleet_provider.toys", package)
     monkeypatch.setattr("gpufleet_provider.CLOUDS", ("toys",))
     sdk = tmp_path / "sdk" / "pulumi_gpufleet"

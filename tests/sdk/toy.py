@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from gpufleet_provider.model.lifecycle import (
+from gpufleet_provider.model.fields import (
     Body,
     CreateOnly,
     GrowOnly,
     Info,
     Instant,
-    Lifecycle,
     Local,
     Properties,
-    Readiness,
     Refused,
     Secret,
     Suggested,
 )
+from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
 from pydantic import Field
 
 GPUS = ("H100", "B200")

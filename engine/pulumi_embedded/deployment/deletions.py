@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.steps import (
-    Delete,
-    DeleteReplaced,
-    Discard,
-    DiscardReplaced,
-    RemovePendingReplace,
-    Step,
-)
+from pulumi_embedded.steps.steps import Delete, DeleteReplaced, Discard, DiscardReplaced, RemovePendingReplace, Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,12 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pulumi_embedded.errors import EngineError
-from pulumi_embedded.providers.provider_api import (
-    STATUS_PARTIAL_FAILURE,
-    STATUS_UNKNOWN,
-    PluginDied,
-    ProviderError,
-)
+from pulumi_embedded.providers.provider_api import STATUS_PARTIAL_FAILURE, STATUS_UNKNOWN, PluginDied, ProviderError
 from pulumi_embedded.steps.events import Events, StepBegins, StepEnds, StepFails
 from pulumi_embedded.steps.reading_steps import Import, ImportReplacement, Read, ReadReplacement, Refresh
 from pulumi_embedded.steps.steps import (

@@ -15,33 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from google.protobuf import empty_pb2
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.deployment.requests import (
-    Requests,
-    Unsupported,
-    lowered,
-    refuse_unsupported,
-    satisfies,
-)
-from pulumi_embedded.providers.protocol import (
-    CHANNEL_OPTIONS,
-    accepts,
-    engine_pb2,
-    provider_pb2,
-    resource_pb2,
-    rpc,
-)
+from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, refuse_unsupported, satisfies
+from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import with_plugin
 from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 from pulumi_embedded.steps.goals import Goal, ReadGoal
 from pulumi_embedded.storage.checkpoint import ENGINE_VERSION
-from pulumi_embedded.values import (
-    MalformedValue,
-    Properties,
-    from_struct,
-    has_unknowns,
-    to_struct,
-)
+from pulumi_embedded.values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

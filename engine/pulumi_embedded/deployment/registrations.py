@@ -19,13 +19,7 @@ from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
 from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
 from pulumi_embedded.steps.goals import Goal, ReadGoal
 from pulumi_embedded.steps.reading_steps import Import
-from pulumi_embedded.steps.steps import (
-    CreateReplacement,
-    DeleteForReplacement,
-    SkippedCreate,
-    Step,
-    Untargeted,
-)
+from pulumi_embedded.steps.steps import CreateReplacement, DeleteForReplacement, SkippedCreate, Step, Untargeted
 from pulumi_embedded.values import Properties, PropertyValue, Secret
 
 if TYPE_CHECKING:

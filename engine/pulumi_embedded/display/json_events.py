@@ -10,15 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.steps.events import (
-    Diagnostic,
-    Event,
-    Prelude,
-    StepBegins,
-    StepEnds,
-    StepFails,
-    Summary,
-)
+from pulumi_embedded.steps.events import Diagnostic, Event, Prelude, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.storage.checkpoint import dump_resource
 from pulumi_embedded.values import Properties, PropertyValue, Secret, to_checkpoint_json
 

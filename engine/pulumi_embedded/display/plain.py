@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.display.diagnostics import DiagnosticsLog
-from pulumi_embedded.display.labels import (
-    PREFIXES,
-    doing,
-    done,
-    duration_text,
-    short_type,
-    summary_lines,
-)
+from pulumi_embedded.display.labels import PREFIXES, doing, done, duration_text, short_type, summary_lines
 from pulumi_embedded.display.property_changes import keys_of, shown, step_changes
 from pulumi_embedded.steps.events import Diagnostic, Event, StepBegins, StepEnds, StepFails, Summary
 

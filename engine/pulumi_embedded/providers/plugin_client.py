@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf import empty_pb2, struct_pb2
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.providers.protocol import (
-    accepts,
-    errors_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-    rpc,
-    status_pb2,
-)
+from pulumi_embedded.providers.protocol import accepts, errors_pb2, provider_pb2, provider_pb2_grpc, rpc, status_pb2
 from pulumi_embedded.providers.provider_api import (
     STATUS_OK,
     STATUS_UNKNOWN,

@@ -12,25 +12,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.providers.provider_api import (
-    Checked,
-    CheckFailure,
-    Created,
-    Diff,
-    Found,
-    Invoked,
-    ProviderError,
-)
+from pulumi_embedded.providers.provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, ProviderError
 from pulumi_embedded.providers.random_resources.kinds import KINDS, CannotImport, Input, Kind
-from pulumi_embedded.values import (
-    UNKNOWN,
-    Properties,
-    PropertyValue,
-    Secret,
-    equal,
-    has_unknowns,
-    plain,
-)
+from pulumi_embedded.values import UNKNOWN, Properties, PropertyValue, Secret, equal, has_unknowns, plain
 
 _RAW_STATE_DELTA: Final = "__pulumi_raw_state_delta"
 _JSON_TYPES: Final[dict[str, type | tuple[type, ...]]] = {

@@ -15,12 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pulumi_embedded.errors import StateError
 from pulumi_embedded.steps.reading_steps import Import
 from pulumi_embedded.steps.steps import StepContext, new_state, now
-from pulumi_embedded.values import (
-    MalformedValue,
-    Properties,
-    PropertyValue,
-    from_checkpoint_json,
-)
+from pulumi_embedded.values import MalformedValue, Properties, PropertyValue, from_checkpoint_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded import urn as urns
 from pulumi_embedded.providers.provider_api import InitFailed, ProviderError
 from pulumi_embedded.steps.diffs import diff_resource, inverted
-from pulumi_embedded.steps.steps import (
-    Step,
-    StepContext,
-    mark_secret_outputs,
-    new_state,
-    now,
-    old_state,
-)
+from pulumi_embedded.steps.steps import Step, StepContext, mark_secret_outputs, new_state, now, old_state
 from pulumi_embedded.values import UNKNOWN_STRING, equal
 
 if TYPE_CHECKING:

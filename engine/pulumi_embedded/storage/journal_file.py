@@ -21,12 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import StateError, StorageFull
-from pulumi_embedded.storage.durable import (
-    PRIVATE_FILE_MODE,
-    make_private_folder,
-    named_storage_errors,
-    sync_folder,
-)
+from pulumi_embedded.storage.durable import PRIVATE_FILE_MODE, make_private_folder, named_storage_errors, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -19,9 +19,11 @@ from types import ModuleType
 from typing import cast
 
 import gpufleet_provider
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.generate.declarations import HEADER, CloudTypes, camel_case, sorted_exports
 from gpufleet_provider.generate.resource_class import declare_resource
-from gpufleet_provider.model.lifecycle import Cloud, Info
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.fields import Info
 
 SDK = Path(__file__).parents[3] / "sdk" / "pulumi_gpufleet"
 
@@ -32,7 +34,7 @@ def cloud_types(cloud: Cloud, modules: Iterable[ModuleType]) -> CloudTypes:
     A catalogue is a module named for what it lists, such as `regions`, that has a model of the name in the singular.
     """
     sdk = CloudTypes(cloud.name)
-    for lifecycle in cloud.lifecycles.values():
+    for lifecycle in lifecycles_of(cloud.name).values():
         declare_resource(lifecycle, sdk)
     for module in modules:
         name = module.__name__.rpartition(".")[2]

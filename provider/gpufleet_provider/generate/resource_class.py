@@ -21,7 +21,8 @@ from gpufleet_provider.generate.declarations import (
     with_parameters,
 )
 from gpufleet_provider.model.comparing import nested_body
-from gpufleet_provider.model.lifecycle import CreateOnly, GrowOnly, Lifecycle, Local, Refused, Required, Secret, mark
+from gpufleet_provider.model.fields import CreateOnly, GrowOnly, Local, Refused, Required, Secret, mark
+from gpufleet_provider.model.lifecycle import Lifecycle
 
 _OF_EVERY_RESOURCE = ("id", "urn")
 """Outputs that Pulumi itself gives to every resource."""

@@ -8,8 +8,8 @@ import urllib.parse
 from collections.abc import Callable
 
 from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import Invalid, MissingKey
-from gpufleet_provider.model.lifecycle import Cloud
 
 Setting = Callable[[str], str | None]
 """Looks up a stack configuration value such as `together:apiKey`; None where it is not set."""

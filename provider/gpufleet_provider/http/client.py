@@ -37,6 +37,7 @@ import tenacity
 
 from gpufleet_provider import __version__
 from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut, stop_posting, stopped
+from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import (
     Ambiguous,
     CloudError,
@@ -55,7 +56,6 @@ from gpufleet_provider.model.errors import (
     error_for,
     redacted,
 )
-from gpufleet_provider.model.lifecycle import Cloud
 
 __all__ = [
     "Ambiguous",

@@ -12,16 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gpufleet_provider.model.comparing import differences, nested_body, verdicts
-from gpufleet_provider.model.lifecycle import Failure, Lifecycle, Properties, Rule, Secret, Suggested, mark
-
-OFFERED_NAME = "__offered_name"
-"""The hidden input with the physical name that the resource class offers."""
-IMPORT_ID = "__import_id"
-"""The hidden input with the id of a living resource to take over instead of creating one."""
-CREATE_FIRST = "__create_first"
-"""The hidden input of a resource whose program wants a replacement created before what it replaces is deleted."""
-ENDED = "__ended"
-"""The hidden input that a read leaves behind when a prepaid resource is no more: what became of its term."""
+from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark
+from gpufleet_provider.model.lifecycle import Lifecycle
+from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
 
 Location = tuple[str | int, ...]
 

@@ -15,12 +15,11 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
-from gpufleet_provider.model.lifecycle import (
+from gpufleet_provider.model.fields import (
     CreateOnly,
     GrowOnly,
     IsInstant,
     KeyedBy,
-    Lifecycle,
     Local,
     Properties,
     Refused,
@@ -30,6 +29,7 @@ from gpufleet_provider.model.lifecycle import (
     mark,
     parse_instant,
 )
+from gpufleet_provider.model.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True)
@@ -211,4 +211,4 @@ def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any
         shown = _by_key(cast("list[Any]", observed), keyed.key)
         if declared is not None and shown is not None:
             return [corrected(inner, entry, shown[key][1]) for key, (_, entry) in declared.items() if key in shown]
-    return observed
+    return cast(Any, observed)

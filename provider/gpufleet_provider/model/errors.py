@@ -1,4 +1,4 @@
-"""What a cloud's refusals are called, and how they are worded: one line, nothing secret, and what to do.
+"""Every error of this project, and how it is worded: one line, nothing secret, and what to do.
 
 CloudError
 ├── MissingKey          no API key is set for this cloud
@@ -12,14 +12,25 @@ CloudError
 ├── RateLimited         429, longer than we are ready to wait
 ├── Unavailable         408, 5xx, no connection, no answer, or an answer that makes no sense
 ├── Ambiguous           the same after a POST: what it asked for may have happened
-└── Stopped             the run was cancelled or its engine is gone: nothing was sent
+├── Stopped             the run was cancelled or its engine is gone: nothing was sent
+├── Refusal             it would lose or buy something unasked: nothing was done
+├── Unfinished          the resource exists and is not ready; its id is kept
+└── WaitEnded           a wait ended before its resource was ready; the resource may exist and cost money
+    ├── WaitFailed      the cloud shows that it will not become what was asked for
+    ├── WaitStopped     held up by something that neither waiting nor replacing would cure
+    ├── WaitTimedOut    the time is up
+    │   └── WaitUnanswered  no answer, or the key was refused, for so long that waiting on is of no use
+    └── WaitCancelled   the run was cancelled, or its engine is gone
 """
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
 
-from gpufleet_provider.model.lifecycle import Cloud
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.fields import Properties
 
 
 class CloudError(Exception):
@@ -85,6 +96,53 @@ class Ambiguous(CloudError):
 
 class Stopped(CloudError):
     """The run was cancelled, or its engine is gone: nothing was sent."""
+
+
+class Refusal(CloudError):
+    """What was asked would lose or buy something behind the user's back: nothing was done."""
+
+
+class WaitEnded(CloudError):
+    """A wait ended before its resource was ready. The resource may exist and cost money: its id is to be kept."""
+
+    words: str
+    """What the last reply said."""
+    raw: Properties | None
+    """The last reply, or None when there was none."""
+
+    def __init__(self, message: str, words: str = "", raw: Properties | None = None) -> None:
+        super().__init__(message)
+        self.words = words
+        self.raw = raw
+
+
+class WaitFailed(WaitEnded):
+    """The cloud shows that the resource will not become what was asked for."""
+
+
+class WaitStopped(WaitEnded):
+    """The resource is held up by something that neither waiting nor replacing it would cure; it is kept."""
+
+
+class WaitTimedOut(WaitEnded):
+    """The time is up; the resource may become ready all the same."""
+
+
+class WaitUnanswered(WaitTimedOut):
+    """The cloud did not answer, or refused the key, for so long that it makes no sense to wait on."""
+
+
+class WaitCancelled(WaitEnded):
+    """The run was cancelled, or its engine is gone."""
+
+
+class Unfinished(CloudError):
+    """The resource exists and is not ready: a partial failure, which keeps its id and what is known of it."""
+
+    def __init__(self, message: str, id: str, outputs: Properties) -> None:
+        super().__init__(message)
+        self.id = id
+        self.outputs = outputs
 
 
 # --- Which error an answer is ---------------------------------------------------------------------------------------
@@ -196,3 +254,23 @@ def redacted(text: str, secret: str = "") -> str:
         text = pattern.sub(replacement, text)
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
+
+
+# --- Unexpected exceptions ------------------------------------------------------------------------------------------
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error as one line: its own words if it has them for users, else that and where it is our fault."""
+    if isinstance(error, CloudError):
+        return " ".join(str(error).split())
+    words = redacted(str(error))
+    return (
+        f"unexpected {type(error).__name__}{f': {words}' if words else ''} (at {_where(error)}); this is a fault of "
+        "pulumi-gpufleet: please report it with this line"
+    )
+
+
+def _where(error: BaseException) -> str:
+    """Name the last three calls, as `operations.py:80 < dynamic.py:121`: enough for a report, and no values in it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-3:])) or "?"

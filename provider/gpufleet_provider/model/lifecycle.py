@@ -1,181 +1,33 @@
-"""What a resource is: its bodies, how each field behaves, its readiness, and the calls of its life. No Pulumi in here.
+"""`Lifecycle`: the calls of a resource's life and how it is judged, declared once per resource.
 
-A cloud's folder declares one module per resource, always in this order: create body, update body, info body, lifecycle.
-The create body is the inputs; the update body is exactly the inputs that change in place (every other changed input
-replaces); the info body is the outputs. What departs from that rule is declared beside the field, as one of the marks
-below inside `Annotated[...]`, with a reason.
+Its bodies and their marks are in `fields`.
 """
 
 from __future__ import annotations
 
-import datetime
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
-
-from pydantic import AfterValidator, BaseModel, ConfigDict
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
-
-Properties = dict[str, Any]
-"""Property values as plain JSON: None, bool, int, float, str, list and dict."""
-
-
-# --- Bodies ---------------------------------------------------------------------------------------------------------
-
-
-class Body(BaseModel):
-    """A request body: strict types, and an unknown key is an error, because a misspelt key is an edit that is lost."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class Info(BaseModel):
-    """A reply: declared as the vendor's schema has it, filled by `parse_info`, which is lenient about what arrives.
-
-    A field that the schema requires and a reply lacks is None, whatever its declared type says.
-    """
-
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
-
-
-# --- Marks: what a field does beyond the rule -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Suggested:
-    """An open enumeration: these values are known, any other string is accepted with a warning."""
-
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """No reply shows this input: a refresh keeps what the program said."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class CreateOnly:
-    """Looked at once, by create: a later change is a warning and nothing else."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A change of this input on a living resource is refused with this advice."""
-
-    advice: str
-
-
-@dataclass(frozen=True)
-class GrowOnly:
-    """The number may grow in place; a smaller one is refused with this advice."""
-
-    advice: str
-
-
-@dataclass(frozen=True)
-class WhenRemoved:
-    """What an update sends when the program no longer sets this input: the vendor keeps what a body omits."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Required:
-    """Cannot be unset in place: taking it out of the program is refused with this advice."""
-
-    advice: str
-
-
-@dataclass(frozen=True)
-class KeyedBy:
-    """A list whose order means nothing: its entries are told apart by this key."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Local:
-    """An input of ours: it steers the provider, is never sent to the cloud and is never a difference."""
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A credential: encrypted in the state, redacted everywhere else."""
-
-
-@dataclass(frozen=True)
-class IsInstant:
-    """Compared as an instant: `2026-01-01T00:00:00Z` and `2026-01-01T01:00:00+01:00` are equal."""
-
-
-def parse_instant(text: str) -> datetime.datetime:
-    """Read an RFC 3339 timestamp; raises ValueError when it is none or has no offset."""
-    # Python 3.10 reads neither `Z` nor a fraction of other than three or six digits.
-    text = re.sub(r"[zZ]$", "+00:00", text.strip())
-    text = re.sub(r"\.(\d{1,9})", lambda fraction: "." + fraction[1][:6].ljust(6, "0"), text)
-    instant = datetime.datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("has no offset")
-    return instant
-
-
-def _instant(text: str) -> str:
-    try:
-        parse_instant(text)
-    except ValueError:
-        raise ValueError(
-            f"expected an RFC 3339 time with an offset, such as 2026-12-01T00:00:00Z, got {text!r}"
-        ) from None
-    return text
-
-
-Instant = Annotated[str, AfterValidator(_instant), IsInstant()]
-"""An RFC 3339 timestamp with an offset, kept as the text that the user wrote."""
-
-MarkT = TypeVar("MarkT")
-
-
-def mark(body: type[BaseModel], name: str, kind: type[MarkT]) -> MarkT | None:
-    """Return the mark of that kind on a field of a body, or None."""
-    found = body.model_fields.get(name)
-    return next((m for m in found.metadata if isinstance(m, kind)), None) if found else None
-
-
-def marked(body: type[BaseModel], kind: type[Any]) -> tuple[str, ...]:
-    """Return the names of the fields of a body that carry a mark of that kind, in order of declaration."""
-    return tuple(name for name in body.model_fields if mark(body, name, kind) is not None)
-
-
-# --- Rules: what check holds inputs against, across fields ----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One reason why inputs are refused, at a property path such as `add_ons[0].name`."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A check across fields; it is skipped while any field that it reads is unknown or already refused."""
-
-    fields: tuple[str, ...]
-    judge: Callable[..., Iterable[Failure]]
-
-
-def rule(*fields: str) -> Callable[[Callable[..., Iterable[Failure]]], Rule]:
-    """Make a function of the named fields' values (None where absent; dotted names reach into objects) a rule."""
-    return lambda judge: Rule(fields, judge)
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from gpufleet_provider.model.fields import Body, Failure, Info, Properties, Rule
+
+
+class Client(Protocol):
+    """What a lifecycle speaks to a cloud through: one account, one request at a time (`http.client.CloudClient`)."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str | int | bool] | None = None,
+        creates: bool = False,
+        repeatable: bool | None = None,
+    ) -> Any:
+        """Ask the cloud and return the decoded JSON; raises CloudError."""
+        ...
 
 
 # --- Readiness ------------------------------------------------------------------------------------------------------
@@ -233,23 +85,23 @@ class Lifecycle(ABC, Generic[InfoT]):
     timeouts: ClassVar[Timeouts] = Timeouts()
 
     @abstractmethod
-    def create(self, client: CloudClient, inputs: Properties) -> str:
+    def create(self, client: Client, inputs: Properties) -> str:
         """Post the create once and return the new id; what is ambiguous raises `Ambiguous` and is never repeated."""
 
     @abstractmethod
-    def get(self, client: CloudClient, id: str) -> Properties:
+    def get(self, client: Client, id: str) -> Properties:
         """Return the raw reply for one id; raises `NotFound` only when the cloud says that it has no such resource."""
 
     @abstractmethod
-    def list_all(self, client: CloudClient) -> list[Properties]:
+    def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for everything of this kind in the account, in one request."""
 
-    def update(self, client: CloudClient, id: str, changes: Properties) -> None:
+    def update(self, client: Client, id: str, changes: Properties) -> None:
         """Send the update body for the changed inputs; only those that the update body names ever get here."""
         raise TypeError(f"{self.token} has no update call, so {sorted(changes)} cannot change in place")
 
     @abstractmethod
-    def delete(self, client: CloudClient, id: str) -> None:
+    def delete(self, client: Client, id: str) -> None:
         """Ask for the delete; returns when the cloud has accepted it, long before the resource is gone."""
 
     @abstractmethod
@@ -299,7 +151,7 @@ class Lifecycle(ABC, Generic[InfoT]):
         """Judge a change of one input (given all of them, old and new) where marks do not say it all."""
         return None
 
-    def catalogue(self, client: CloudClient) -> Any:
+    def catalogue(self, client: Client) -> Any:
         """Return the cloud's live catalogue, in one request; asked only where `catalogue_fields` names inputs."""
         return None
 
@@ -317,28 +169,5 @@ class Leftover:
     """A thing that a resource made besides itself: how to delete it once the resource is gone."""
 
     words: str
-    delete: Callable[[CloudClient], bool]
+    delete: Callable[[Client], bool]
     """Returns True when it is gone, False while it must be asked again."""
-
-
-# --- A cloud --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A cloud: how to reach an account, how it words errors, and the resources that it offers."""
-
-    name: str
-    title: str
-    base_url: str
-    api_key_config: str
-    base_url_config: str
-    api_key_environment: str
-    base_url_environment: str
-    authorization: Callable[[str], Mapping[str, str]]
-    """The headers that carry an API key."""
-    normalise_base_url: Callable[[str], str]
-    read_error: Callable[[int, str], tuple[str, str]]
-    """From a status and a body's text: the vendor's error code (or '') and its words, with nothing secret in them."""
-    lifecycles: Mapping[str, Lifecycle[Any]] = field(default_factory=dict[str, "Lifecycle[Any]"])
-    """By resource name, such as `Cluster`."""

@@ -6,18 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpufleet_provider.model.checking import ENDED, ended_words, term_of_the_gone
+from gpufleet_provider.model.checking import ended_words, term_of_the_gone
 from gpufleet_provider.model.comparing import Verdict, corrected, verdicts
-from gpufleet_provider.model.lifecycle import Lifecycle, Properties
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
-
-INPUTS = "__inputs"
-"""The hidden output with the inputs that the resource was last brought to (a diff is given old outputs only)."""
-WAIT = "__wait"
-"""The hidden output of a resource that is not ready: `{"state": "pending" | "failed", "words": ..., "during": ...}`.
-
-`during` is `create` until the resource has been ready once, `update` afterwards.
-"""
+from gpufleet_provider.model.state_properties import ENDED, INPUTS, WAIT
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, cast
 from pydantic import BaseModel
 
 from gpufleet_provider.model.errors import Unavailable
-from gpufleet_provider.model.lifecycle import Info, Properties
+from gpufleet_provider.model.fields import Info, Properties
 
 InfoT = TypeVar("InfoT", bound=Info)
 Reader = Callable[[Any], Any]

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.checking import CREATE_FIRST, OFFERED_NAME
 from gpufleet_provider.model.comparing import corrected, differences, verdicts
-from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Stopped
-from gpufleet_provider.model.lifecycle import Lifecycle, Properties
+from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Refusal, Stopped
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
+from gpufleet_provider.model.state_properties import CREATE_FIRST, OFFERED_NAME
 from gpufleet_provider.operations.call import CALL
 from gpufleet_provider.waiting.watcher import Watcher
 
@@ -25,10 +26,6 @@ RECONCILE_POLLS = 15
 """How often the list is read after a create whose answer was lost, before it is reported as possibly existing."""
 QUIET_SECONDS, QUIET_WITHIN_SECONDS = 1.5, 60.0
 """How long a run has to have met nothing new before something is taken over, and for how long that is waited for."""
-
-
-class Refusal(CloudError):
-    """What was asked would lose or buy something behind the user's back: nothing was done."""
 
 
 @dataclass

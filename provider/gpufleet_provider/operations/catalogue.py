@@ -14,7 +14,8 @@ from typing import Any
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.comparing import differences
 from gpufleet_provider.model.errors import CloudError, MissingKey
-from gpufleet_provider.model.lifecycle import Failure, Lifecycle, Properties
+from gpufleet_provider.model.fields import Failure, Properties
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.plugin import engine_log
 
 _lock = threading.Lock()

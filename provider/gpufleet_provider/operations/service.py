@@ -10,22 +10,30 @@ import math
 import time
 from typing import Any
 
-from gpufleet_provider.model.checking import ENDED, IMPORT_ID, ended_words, term_of_the_gone
+from gpufleet_provider.model.checking import ended_words, term_of_the_gone
 from gpufleet_provider.model.comparing import changes, corrected
-from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, NotFound
-from gpufleet_provider.model.faults import one_line
-from gpufleet_provider.model.lifecycle import Lifecycle, Local, Properties, Readiness, marked
-from gpufleet_provider.model.planning import INPUTS, WAIT, forfeited_by_the_engine, prior_inputs
+from gpufleet_provider.model.errors import (
+    Ambiguous,
+    CloudError,
+    Conflict,
+    Invalid,
+    NotFound,
+    Refusal,
+    WaitEnded,
+    WaitFailed,
+    one_line,
+)
+from gpufleet_provider.model.fields import Local, Properties, marked
+from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
+from gpufleet_provider.model.planning import forfeited_by_the_engine, prior_inputs
 from gpufleet_provider.model.replies import parse_info
+from gpufleet_provider.model.state_properties import ACCEPTED_UNIX_SECONDS, ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
 from gpufleet_provider.operations.adoption import (
     Account,
-    KnownIds,
-    Refusal,
     certain_list,
     claim_name,
     imported,
     is_replacement_of,
-    known_ids,
     left_over,
     mismatches,
     reconciled,
@@ -35,27 +43,6 @@ from gpufleet_provider.operations.adoption import (
 from gpufleet_provider.operations.call import CALL
 from gpufleet_provider.plugin import watchdog
 from gpufleet_provider.waiting.wait import GRACE_SECONDS, age
-from gpufleet_provider.waiting.watcher import WaitEnded, WaitFailed
-
-__all__ = [
-    "ACCOUNT",
-    "INPUTS",
-    "WAIT",
-    "Account",
-    "KnownIds",
-    "Refusal",
-    "create",
-    "delete",
-    "known_ids",
-    "read",
-    "update",
-]
-
-ACCOUNT = "__account"
-"""The hidden output that tells accounts apart: what another key does not see is not gone."""
-_ACCEPTED = "accepted_unix_seconds"
-"""Under `__wait`, when the create was accepted of a resource that the cloud has not shown since."""
-
 
 # --- Create ---------------------------------------------------------------------------------------------------------
 
@@ -279,7 +266,7 @@ def _ask_to_delete(account: Account, id: str, outputs: Properties) -> None:
 
 def _seconds_until_shown(outputs: Properties) -> float:
     """Return for how long a 404 may still mean that the cloud does not show yet what it has accepted."""
-    accepted: float | None = _wait_of(outputs).get(_ACCEPTED)
+    accepted: float | None = _wait_of(outputs).get(ACCEPTED_UNIX_SECONDS)
     return 0.0 if accepted is None else max(0.0, min(GRACE_SECONDS, accepted + GRACE_SECONDS - time.time()))
 
 
@@ -342,8 +329,8 @@ def _awaited(
 
     known = {**_without_wait(olds), lifecycle.id_field: id}
     kept_beside = {INPUTS: inputs, ACCOUNT: account.client.mark}
-    accepted: float | None = _wait_of(olds).get(_ACCEPTED) if olds else time.time()
-    unseen: Properties = {} if accepted is None else {_ACCEPTED: accepted}
+    accepted: float | None = _wait_of(olds).get(ACCEPTED_UNIX_SECONDS) if olds else time.time()
+    unseen: Properties = {} if accepted is None else {ACCEPTED_UNIX_SECONDS: accepted}
     try:
         raw = account.watcher.wait(id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress)
         warn_of_twins(account, id, inputs)

@@ -22,29 +22,16 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from gpufleet_provider.model.errors import CloudError
-from gpufleet_provider.model.faults import one_line
-from gpufleet_provider.model.lifecycle import Properties
-from gpufleet_provider.model.planning import WAIT
+from gpufleet_provider.model.errors import CloudError, Unfinished, one_line
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.state_properties import PROVIDER, WAIT
 from gpufleet_provider.operations.call import CALL, Call
 from gpufleet_provider.plugin import engine_log
-
-PROVIDER = "__provider"
-"""The property that holds the pickled provider; it is the server's, and comes and goes with every bag."""
 
 stock_handlers: dict[str, Callable[..., Any]] = {}
 """The stock handlers, for the other dynamic providers that live in the same process."""
 
 ReplyT = TypeVar("ReplyT")
-
-
-class _Unfinished(CloudError):
-    """The resource exists and is not ready: a partial failure, which keeps its id."""
-
-    def __init__(self, id: str, outputs: Properties) -> None:
-        super().__init__(outputs[WAIT]["words"])
-        self.id = id
-        self.outputs = outputs
 
 
 _REQUESTS = (
@@ -241,11 +228,11 @@ def _call_of(request: Any) -> Generator[None]:
 
 
 def _finished(result: ReplyT, request: Any) -> ReplyT:
-    """Return the result of a provider's call; raises _Unfinished for a resource that is not ready."""
+    """Return the result of a provider's call; raises Unfinished for a resource that is not ready."""
     if isinstance(result, CreateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise _Unfinished(result.id, {**outputs, PROVIDER: request.properties[PROVIDER]})
+        raise Unfinished(outputs[WAIT]["words"], result.id, {**outputs, PROVIDER: request.properties[PROVIDER]})
     if isinstance(result, UpdateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise _Unfinished(request.id, {**outputs, PROVIDER: request.news[PROVIDER]})
+        raise Unfinished(outputs[WAIT]["words"], request.id, {**outputs, PROVIDER: request.news[PROVIDER]})
     return result
 
 
@@ -254,7 +241,7 @@ def _tell(context: Any, error: Exception) -> str:
     message = one_line(error)
     context.set_code(grpc.StatusCode.UNKNOWN)
     context.set_details(message)
-    if isinstance(error, _Unfinished):
+    if isinstance(error, Unfinished):
         details = any_pb2.Any()
         details.Pack(
             provider_pb2.ErrorResourceInitFailed(id=error.id, properties=_struct(error.outputs), reasons=[message])

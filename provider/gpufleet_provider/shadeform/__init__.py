@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from gpufleet_provider.model.lifecycle import Cloud
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.shadeform.cluster import CLUSTER
 from gpufleet_provider.shadeform.errors import read_error
 
@@ -30,5 +32,7 @@ CLOUD = Cloud(
     authorization=authorization,
     normalise_base_url=normalise_base_url,
     read_error=read_error,
-    lifecycles={"Cluster": CLUSTER},
 )
+
+LIFECYCLES: Mapping[str, Lifecycle[Any]] = {"Cluster": CLUSTER}
+"""By resource name."""

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Ambiguous
-from gpufleet_provider.model.lifecycle import (
-    Body,
-    Failure,
-    Info,
-    Lifecycle,
-    Properties,
-    Readiness,
-    Suggested,
-    Unreadable,
-)
+from gpufleet_provider.model.fields import Body, Failure, Info, Properties, Suggested, Unreadable
+from gpufleet_provider.model.lifecycle import Client, Lifecycle, Readiness
 from gpufleet_provider.model.replies import identified, listed
 from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
 from gpufleet_provider.shadeform.cluster_types import ClusterType, contradictions, list_cluster_types
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
 
 Text = Annotated[str, Field(min_length=1)]
 """A string that says something."""
@@ -139,22 +128,22 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     place_fields = ("cloud", "region")
     catalogue_fields = ("cloud", "region", "cluster_type", "num_instances", "os")
 
-    def create(self, client: CloudClient, inputs: Properties) -> str:
+    def create(self, client: Client, inputs: Properties) -> str:
         """Post the create once and return the new id."""
         id = client.request("POST", "/clusters/create", json=inputs, creates=True).get("id")
         if not isinstance(id, str) or not id:
             raise Ambiguous("Shadeform: the create of a cluster was accepted, but the answer holds no id")
         return id
 
-    def get(self, client: CloudClient, id: str) -> Properties:
+    def get(self, client: Client, id: str) -> Properties:
         """Return the raw reply for one id."""
         return identified(client.request("GET", f"/clusters/{segment(id)}/info"), "id", "Shadeform")
 
-    def list_all(self, client: CloudClient) -> list[Properties]:
+    def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the account, in one request."""
         return listed(client.request("GET", "/clusters"), "clusters", "Shadeform")
 
-    def delete(self, client: CloudClient, id: str) -> None:
+    def delete(self, client: Client, id: str) -> None:
         """Ask for the delete; the bill stops when the cluster is `deleting`."""
         client.request("POST", f"/clusters/{segment(id)}/delete", repeatable=True)
 
@@ -203,7 +192,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Say whether a reply is a tombstone."""
         return info.status == "deleted"
 
-    def catalogue(self, client: CloudClient) -> list[ClusterType]:
+    def catalogue(self, client: Client) -> list[ClusterType]:
         """Return every offer."""
         return list_cluster_types(client)
 

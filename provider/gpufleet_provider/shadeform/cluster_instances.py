@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from gpufleet_provider.model.lifecycle import Info, Suggested
+from gpufleet_provider.model.fields import Info, Suggested
 
 STATUSES = ("creating", "pending_provider", "pending", "active", "error", "deleting", "deleted")
 

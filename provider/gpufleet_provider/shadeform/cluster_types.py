@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gpufleet_provider.model.lifecycle import Failure, Info, Properties
+from gpufleet_provider.model.fields import Failure, Info, Properties
+from gpufleet_provider.model.lifecycle import Client
 from gpufleet_provider.model.replies import listed, parse_info
 from gpufleet_provider.shadeform.cluster_instances import BootTime
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
 
 
 class InstanceTypeConfiguration(Info):
@@ -104,7 +102,7 @@ class ClusterType(Info):
     """The type of each machine."""
 
 
-def list_cluster_types(client: CloudClient) -> list[ClusterType]:
+def list_cluster_types(client: Client) -> list[ClusterType]:
     """Return every offer, in one request; raises CloudError."""
     offers = listed(client.request("GET", "/clusters/types"), "cluster_types", "Shadeform")
     return [parse_info(ClusterType, offer) for offer in offers]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from gpufleet_provider.model.lifecycle import Failure, Info, Properties
+from gpufleet_provider.model.fields import Failure, Info, Properties
+from gpufleet_provider.model.lifecycle import Client
 from gpufleet_provider.model.replies import listed, parse_info
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
 
 
 class DriverVersion(Info):
@@ -41,7 +38,7 @@ class Region(Info):
     """Driver and CUDA versions that clusters in the region can have."""
 
 
-def list_regions(client: CloudClient) -> list[Region]:
+def list_regions(client: Client) -> list[Region]:
     """Return every region, in one request; raises CloudError."""
     regions = listed(client.request("GET", "/compute/regions"), "regions", "Together")
     return [parse_info(Region, region) for region in regions]

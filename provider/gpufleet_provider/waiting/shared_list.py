@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from gpufleet_provider.model.errors import CloudError, NotFound, Stopped, Unavailable
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 
 GATHER_SECONDS = 0.05
 """How long the first who asks waits for others: a fleet's calls arrive a few milliseconds apart."""

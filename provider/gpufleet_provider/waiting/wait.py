@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gpufleet_provider.model.errors import CloudError, Forbidden, NotFound, Unauthorized
-from gpufleet_provider.model.lifecycle import Properties, Readiness
+from gpufleet_provider.model.errors import (
+    CloudError,
+    Forbidden,
+    NotFound,
+    Unauthorized,
+    WaitCancelled,
+    WaitFailed,
+    WaitStopped,
+    WaitTimedOut,
+    WaitUnanswered,
+)
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Readiness
 
 Judge = Callable[[Properties | None], Readiness]
 """Judges a raw reply; None stands for a resource that is gone for certain."""
@@ -20,40 +31,6 @@ FAULTS, FAULTY_SECONDS = 5, 300.0
 """Failed polls in a row, and how long they must have lasted, that end a wait; the client retried each for a minute."""
 REPEAT_SECONDS = 60.0
 """How often a line is repeated in which only the age has changed."""
-
-
-class WaitEnded(CloudError):
-    """A wait ended before its resource was ready. The resource may exist and cost money: its id is to be kept."""
-
-    words: str
-    """What the last reply said."""
-    raw: Properties | None
-    """The last reply, or None when there was none."""
-
-    def __init__(self, message: str, words: str = "", raw: Properties | None = None) -> None:
-        super().__init__(message)
-        self.words = words
-        self.raw = raw
-
-
-class WaitFailed(WaitEnded):
-    """The cloud shows that the resource will not become what was asked for."""
-
-
-class WaitStopped(WaitEnded):
-    """The resource is held up by something that neither waiting nor replacing it would cure; it is kept."""
-
-
-class WaitTimedOut(WaitEnded):
-    """The time is up; the resource may become ready all the same."""
-
-
-class WaitUnanswered(WaitTimedOut):
-    """The cloud did not answer, or refused the key, for so long that it makes no sense to wait on."""
-
-
-class WaitCancelled(WaitEnded):
-    """The run was cancelled, or its engine is gone."""
 
 
 class Vigil:

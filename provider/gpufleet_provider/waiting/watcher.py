@@ -19,18 +19,20 @@ from collections.abc import Callable
 from typing import Any
 
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.errors import CloudError, Stopped, Unavailable
-from gpufleet_provider.model.lifecycle import Lifecycle, Properties
-from gpufleet_provider.waiting.shared_list import Listing, SharedList
-from gpufleet_provider.waiting.wait import (
-    Judge,
-    Vigil,
+from gpufleet_provider.model.errors import (
+    CloudError,
+    Stopped,
+    Unavailable,
     WaitCancelled,
     WaitEnded,
     WaitFailed,
     WaitTimedOut,
     WaitUnanswered,
 )
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Lifecycle
+from gpufleet_provider.waiting.shared_list import Listing, SharedList
+from gpufleet_provider.waiting.wait import Judge, Vigil
 
 __all__ = [
     "Judge",

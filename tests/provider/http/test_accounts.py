@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from gpufleet_provider.http import accounts
 from gpufleet_provider.http.accounts import base_url_for, client_for
-from gpufleet_provider.http.client import Invalid, MissingKey
-from gpufleet_provider.model.lifecycle import Cloud
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.errors import Invalid, MissingKey
 
 KEY = "canary-5f0c2a9e41"
 

@@ -17,9 +17,11 @@ import pytest
 from gpufleet_provider import __version__
 from gpufleet_provider.http import client as http
 from gpufleet_provider.http import exchange
-from gpufleet_provider.http.client import (
+from gpufleet_provider.http.client import CloudClient, segment
+from gpufleet_provider.http.exchange import stop_posting, stopped
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.errors import (
     Ambiguous,
-    CloudClient,
     CloudError,
     Conflict,
     Forbidden,
@@ -31,11 +33,7 @@ from gpufleet_provider.http.client import (
     Stopped,
     Unauthorized,
     Unavailable,
-    segment,
-    stop_posting,
-    stopped,
 )
-from gpufleet_provider.model.lifecycle import Cloud
 
 KEY = "canary-5f0c2a9e41"
 PATIENTLY = 30

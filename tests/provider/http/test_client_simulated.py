@@ -4,18 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http import accounts
 from gpufleet_provider.http.accounts import client_for
-from gpufleet_provider.http.client import (
-    Ambiguous,
-    CloudClient,
-    CloudError,
-    NotFound,
-    OutOfCapacity,
-    Unauthorized,
-    Unavailable,
-)
-from gpufleet_provider.model.lifecycle import Cloud, Properties
+from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, OutOfCapacity, Unauthorized, Unavailable
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.shadeform import CLOUD as SHADEFORM
 from gpufleet_provider.simulator import RunningSimulator, running
 from gpufleet_provider.together import CLOUD as TOGETHER
@@ -63,7 +58,7 @@ def client_of(cloud: Cloud, sim: RunningSimulator, key: str = "a-good-key") -> C
 
 
 def create(cloud: Cloud, sim: RunningSimulator) -> str:
-    return cloud.lifecycles["Cluster"].create(client_of(cloud, sim), INPUTS[cloud.name])
+    return lifecycles_of(cloud.name)["Cluster"].create(client_of(cloud, sim), INPUTS[cloud.name])
 
 
 def posts(sim: RunningSimulator) -> int:
@@ -104,25 +99,25 @@ def test_a_create_that_was_rate_limited_is_posted_again_and_made_once(cloud: Clo
 def test_a_list_is_read_through_faults(cloud: Cloud, sim: RunningSimulator, fault: str):
     id = create(cloud, sim)
     sim.fault(fault, cloud=cloud.name, method="GET", retry_after_seconds=0.05, times=1)
-    lifecycle = cloud.lifecycles["Cluster"]
+    lifecycle = lifecycles_of(cloud.name)["Cluster"]
     assert [raw[lifecycle.id_field] for raw in lifecycle.list_all(client_of(cloud, sim))] == [id]
 
 
 def test_a_list_that_comes_back_empty_makes_nothing_gone(cloud: Cloud, sim: RunningSimulator):
     id = create(cloud, sim)
-    lifecycle = cloud.lifecycles["Cluster"]
+    lifecycle = lifecycles_of(cloud.name)["Cluster"]
     sim.fault("empty_list", cloud=cloud.name, method="GET", times=0)
     assert Watcher(lifecycle, client_of(cloud, sim)).fresh(id)[lifecycle.id_field] == id
 
 
 def test_what_is_not_there_is_not_found(cloud: Cloud, sim: RunningSimulator):
     with pytest.raises(NotFound):
-        cloud.lifecycles["Cluster"].get(client_of(cloud, sim), "no-such-id")
+        lifecycles_of(cloud.name)["Cluster"].get(client_of(cloud, sim), "no-such-id")
 
 
 def test_a_wrong_key_and_a_sold_out_region_are_told_in_one_line(cloud: Cloud, sim: RunningSimulator):
     with pytest.raises(Unauthorized) as wrong:
-        cloud.lifecycles["Cluster"].list_all(client_of(cloud, sim, "wrong"))
+        lifecycles_of(cloud.name)["Cluster"].list_all(client_of(cloud, sim, "wrong"))
     assert cloud.api_key_config in str(wrong.value) and cloud.api_key_environment in str(wrong.value)
     sim.fault("sold_out", cloud=cloud.name)
     with pytest.raises(OutOfCapacity) as sold_out:
@@ -138,5 +133,5 @@ def test_a_simulator_that_does_not_run_is_told_with_its_command(cloud: Cloud, mo
     with running(speed=0) as gone:
         client = client_of(cloud, gone)
     with pytest.raises(CloudError) as refused:
-        cloud.lifecycles["Cluster"].list_all(client)
+        lifecycles_of(cloud.name)["Cluster"].list_all(client)
     assert isinstance(refused.value, Unavailable) and "`gpufleet simulate`" in str(refused.value) and pauses

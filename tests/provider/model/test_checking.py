@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 from gpufleet_provider import CLOUDS
-from gpufleet_provider.dynamic import cloud_of
-from gpufleet_provider.model.checking import ENDED, OFFERED_NAME, check, normalised
+from gpufleet_provider.clouds import lifecycles_of
+from gpufleet_provider.model.checking import check, normalised
 from gpufleet_provider.model.comparing import nested_body
+from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.provider.model.test_comparing import JSON, bags
 from tests.provider.toy import BOX
 
-LIFECYCLES = [BOX, *(life for name in CLOUDS for life in cloud_of(name).lifecycles.values())]
+LIFECYCLES = [BOX, *(life for name in CLOUDS for life in lifecycles_of(name).values())]
 GOOD = {"place": "here", "count": 2.0, OFFERED_NAME: "box-12345678"}
 
 

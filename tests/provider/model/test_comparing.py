@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gpufleet_provider import CLOUDS
-from gpufleet_provider.dynamic import cloud_of
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.model.comparing import changes, corrected, differences, verdicts
 from gpufleet_provider.model.lifecycle import Lifecycle
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.provider.toy import BOX, BoxCreate
 
-BODIES = [BoxCreate, *(life.create_body for name in CLOUDS for life in cloud_of(name).lifecycles.values())]
+BODIES = [BoxCreate, *(life.create_body for name in CLOUDS for life in lifecycles_of(name).values())]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 JSON: st.SearchStrategy[Any] = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
@@ -155,7 +155,7 @@ def test_corrections_keep_the_program_s_words_and_order() -> None:
     }
 
 
-@pytest.mark.parametrize("life", [life for name in CLOUDS for life in cloud_of(name).lifecycles.values()])
+@pytest.mark.parametrize("life", [life for name in CLOUDS for life in lifecycles_of(name).values()])
 def test_every_input_of_every_resource_has_a_verdict(life: Lifecycle[Any]) -> None:
     for name in life.create_body.model_fields:
         for verdict in verdicts(life, {name: "one"}, {name: "another"}):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gpufleet_provider.model.checking import ENDED
-from gpufleet_provider.model.planning import INPUTS, WAIT, Plan, plan
+from gpufleet_provider.model.planning import Plan, plan
+from gpufleet_provider.model.state_properties import ENDED, INPUTS, WAIT
 
 from tests.provider.toy import BOX, FUTURE, PAST
 

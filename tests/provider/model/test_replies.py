@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 from gpufleet_provider.model.errors import Unavailable
-from gpufleet_provider.model.lifecycle import Info, Suggested
+from gpufleet_provider.model.fields import Info, Suggested
 from gpufleet_provider.model.replies import identified, listed, parse_info
 from gpufleet_provider.shadeform.cluster import CLUSTER as SHADEFORM
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER as TOGETHER

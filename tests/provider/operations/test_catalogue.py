@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gpufleet_provider.model.lifecycle import Failure
+from gpufleet_provider.model.fields import Failure
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform import cluster_types
 from gpufleet_provider.together import regions

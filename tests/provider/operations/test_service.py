@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gpufleet_provider.model.checking import CREATE_FIRST, ENDED, IMPORT_ID, OFFERED_NAME
-from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, Stopped, Unavailable
+from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, Refusal, Stopped, Unavailable
+from gpufleet_provider.model.state_properties import CREATE_FIRST, ENDED, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
 from gpufleet_provider.operations import adoption as adopting
 from gpufleet_provider.operations import service as operations
 from gpufleet_provider.operations.call import CALL, Call
-from gpufleet_provider.operations.service import INPUTS, WAIT, Refusal, create, delete, read, update
+from gpufleet_provider.operations.service import create, delete, read, update
 from gpufleet_provider.waiting import wait as vigil
 
 from tests.provider.toy import BOX, FUTURE, PAST, Desk

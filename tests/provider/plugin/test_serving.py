@@ -6,8 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from gpufleet_provider.model.errors import CloudError
-from gpufleet_provider.model.faults import one_line
+from gpufleet_provider.model.errors import CloudError, one_line
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.plugin.serving import _struct, _tell, _values
 from hypothesis import given, settings

@@ -12,7 +12,7 @@ from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import check
 from gpufleet_provider.model.comparing import corrected, verdicts
 from gpufleet_provider.model.errors import Ambiguous, CloudError, Invalid, Unavailable
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform import CLOUD
 from gpufleet_provider.shadeform.cluster import CLUSTER, ClusterCreate, ClusterInfo

@@ -1,18 +1,23 @@
 """One wait, told step by step: no thread and no clock but the numbers below."""
 
 import pytest
-from gpufleet_provider.model.errors import CloudError, Forbidden, NotFound, RateLimited, Unauthorized, Unavailable
-from gpufleet_provider.model.lifecycle import Properties, Readiness
-from gpufleet_provider.waiting.wait import (
-    Vigil,
+from gpufleet_provider.model.errors import (
+    CloudError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
     WaitCancelled,
     WaitEnded,
     WaitFailed,
     WaitStopped,
     WaitTimedOut,
     WaitUnanswered,
-    age,
 )
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Readiness
+from gpufleet_provider.waiting.wait import Vigil, age
 
 GONE = NotFound("no such thing")
 DOWN = Unavailable("Acme answered 503")

@@ -12,20 +12,24 @@ import httpx
 import pytest
 from gpufleet_provider.http import client as http
 from gpufleet_provider.http import exchange
-from gpufleet_provider.http.client import CloudClient, CloudError, NotFound, Stopped, Unauthorized, Unavailable, segment
-from gpufleet_provider.model.lifecycle import Body, Cloud, Info, Lifecycle, Properties, Readiness
-from gpufleet_provider.waiting import watcher as waiting
-from gpufleet_provider.waiting.wait import Vigil
-from gpufleet_provider.waiting.watcher import (
+from gpufleet_provider.http.client import CloudClient, segment
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.errors import (
+    CloudError,
+    NotFound,
+    Stopped,
+    Unauthorized,
+    Unavailable,
     WaitCancelled,
     WaitFailed,
     WaitTimedOut,
     WaitUnanswered,
-    Watcher,
-    cancel_everything,
-    interval_seconds,
-    watcher_for,
 )
+from gpufleet_provider.model.fields import Body, Info, Properties
+from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
+from gpufleet_provider.waiting import watcher as waiting
+from gpufleet_provider.waiting.wait import Vigil
+from gpufleet_provider.waiting.watcher import Watcher, cancel_everything, interval_seconds, watcher_for
 
 PATIENTLY = 30
 

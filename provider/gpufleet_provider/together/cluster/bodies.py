@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpufleet_provider.model.lifecycle import (
+from gpufleet_provider.model.fields import (
     Body,
     CreateOnly,
     Info,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.together.cluster.inputs import ADD_ON_TYPES
 from gpufleet_provider.together.cluster.shared_volume import goes_with_cluster
 

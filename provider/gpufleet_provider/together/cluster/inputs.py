@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpufleet_provider.model.lifecycle import Body, Suggested
+from gpufleet_provider.model.fields import Body, Suggested
 
 Text = Annotated[str, Field(min_length=1)]
 """A string that says something."""

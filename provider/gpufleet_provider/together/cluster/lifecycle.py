@@ -5,21 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Ambiguous
-from gpufleet_provider.model.lifecycle import (
-    CreateOnly,
-    Failure,
-    Leftover,
-    Lifecycle,
-    Local,
-    Properties,
-    Readiness,
-    Refused,
-    mark,
-)
+from gpufleet_provider.model.fields import CreateOnly, Failure, Local, Properties, Refused, mark
+from gpufleet_provider.model.lifecycle import Client, Leftover, Lifecycle, Readiness
 from gpufleet_provider.model.replies import identified, listed
 from gpufleet_provider.together import regions
 from gpufleet_provider.together.cluster import prepaid_term
@@ -29,9 +19,6 @@ from gpufleet_provider.together.cluster.changes import Verdict, adjust_changes, 
 from gpufleet_provider.together.cluster.observed import observed
 from gpufleet_provider.together.cluster.readiness import readiness
 from gpufleet_provider.together.cluster.rules import RULES
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
 
 _CLUSTERS = "/compute/clusters"
 _REPLACING = frozenset(
@@ -56,7 +43,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
     rules = RULES
 
-    def create(self, client: CloudClient, inputs: Properties) -> str:
+    def create(self, client: Client, inputs: Properties) -> str:
         """Post the create once and return the new id."""
         body = dict(inputs)
         if "shared_volume" in body:
@@ -67,15 +54,15 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
             raise Ambiguous("Together: the create of a cluster was accepted, but the answer holds no id")
         return id
 
-    def get(self, client: CloudClient, id: str) -> Properties:
+    def get(self, client: Client, id: str) -> Properties:
         """Return the raw reply for one id."""
         return identified(client.request("GET", f"{_CLUSTERS}/{segment(id)}"), "cluster_id", "Together")
 
-    def list_all(self, client: CloudClient) -> list[Properties]:
+    def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the key's project, in one request."""
         return listed(client.request("GET", _CLUSTERS), "clusters", "Together")
 
-    def update(self, client: CloudClient, id: str, changes: Properties) -> None:
+    def update(self, client: Client, id: str, changes: Properties) -> None:
         """Grow the inline volume if it changed, then send what else did."""
         sent = dict(changes)
         volume: Properties | None = sent.pop("shared_volume", None)
@@ -84,7 +71,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         if sent:
             client.request("PUT", f"{_CLUSTERS}/{segment(id)}", json=sent)
 
-    def delete(self, client: CloudClient, id: str) -> None:
+    def delete(self, client: Client, id: str) -> None:
         """Ask for the delete."""
         client.request("DELETE", f"{_CLUSTERS}/{segment(id)}")
 
@@ -135,7 +122,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
         return inline_volume.leftovers(inputs, outputs)
 
-    def catalogue(self, client: CloudClient) -> list[regions.Region]:
+    def catalogue(self, client: Client) -> list[regions.Region]:
         """Return the regions, with the GPU types and drivers of each."""
         return regions.list_regions(client)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 
 if TYPE_CHECKING:
     from gpufleet_provider.together.cluster.bodies import ClusterInfo

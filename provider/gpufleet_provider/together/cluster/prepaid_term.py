@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from gpufleet_provider.model.lifecycle import Properties, parse_instant
+from gpufleet_provider.model.fields import Properties, parse_instant
 
 
 def ended(inputs: Properties, outputs: Properties) -> str | None:

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gpufleet_provider.model.lifecycle import Properties, Readiness, parse_instant
+from gpufleet_provider.model.fields import Properties, parse_instant
+from gpufleet_provider.model.lifecycle import Readiness
 from gpufleet_provider.together.cluster.outputs import GpuWorkerNode
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from gpufleet_provider.model.lifecycle import Info, Suggested
+from gpufleet_provider.model.fields import Info, Suggested
 
 
 class SlurmNodeUnavailable(Info):

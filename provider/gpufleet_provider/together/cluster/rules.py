@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gpufleet_provider.model.lifecycle import Failure, Properties, Rule, parse_instant, rule
+from gpufleet_provider.model.fields import Failure, Properties, Rule, parse_instant, rule
 
 # --- Driver ---------------------------------------------------------------------------------------------------------
 

@@ -6,20 +6,18 @@ Only the volume that the inputs declare is ever touched, and only where its name
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Conflict, Invalid, NotFound
-from gpufleet_provider.model.lifecycle import Leftover, Properties
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Client, Leftover
 from gpufleet_provider.model.replies import identified
-
-if TYPE_CHECKING:
-    from gpufleet_provider.http.client import CloudClient
 
 _VOLUMES = "/compute/clusters/storage/volumes"
 
 
-def grow(client: CloudClient, cluster: Properties, volume: Properties) -> None:
+def grow(client: Client, cluster: Properties, volume: Properties) -> None:
     """Bring the volume to its declared size, if it has not got it yet; raises Invalid where the cluster has no such."""
     name, size_tib = volume["volume_name"], volume["size_tib"]
     attached = _named(cluster.get("volumes"), name)
@@ -62,7 +60,7 @@ def _named(volumes: Any, name: str) -> Properties | None:
 
 
 def _leftover(id: str, name: str) -> Leftover:
-    def delete(client: CloudClient) -> bool:
+    def delete(client: Client) -> bool:
         path = f"{_VOLUMES}/{segment(id)}"
         try:
             if identified(client.request("GET", path), "volume_id", "Together").get("status") != "deleting":

@@ -9,11 +9,7 @@ from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply, json_by
 from gpufleet_provider.simulator.world import SimulatedCloud
 
 from .life import Life
-from .lifecycle import (
-    PROVISIONING,
-    READY_PHASE,
-    SWITCH_TYPE_SECONDS,
-)
+from .lifecycle import PROVISIONING, READY_PHASE, SWITCH_TYPE_SECONDS
 from .records import AddOn, Cluster, Remediation
 from .replies import cluster_reply
 from .requests import CLUSTER_CONFIG_DEFAULTS, CreateRequest, UpdateRequest, read_create, read_update

@@ -11,13 +11,7 @@ from gpufleet_provider.simulator.wire import Refusal
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
 
 from . import nodes
-from .catalogue import (
-    GPU_SHAPES,
-    GPUS_PER_NODE,
-    PREEMPTIBLE_DISCOUNT,
-    RESERVED_DISCOUNT,
-    STOCK_GPUS,
-)
+from .catalogue import GPU_SHAPES, GPUS_PER_NODE, PREEMPTIBLE_DISCOUNT, RESERVED_DISCOUNT, STOCK_GPUS
 from .lifecycle import (
     DELETE_SECONDS,
     PREEMPTIBLE_SECONDS,

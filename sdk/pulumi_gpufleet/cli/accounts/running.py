@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import importlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,19 +11,17 @@ from typing import Any, cast
 
 import click
 from gpufleet_provider import CLOUDS
+from gpufleet_provider.clouds import cloud_of, lifecycles_of
 from gpufleet_provider.http.accounts import Setting, client_for
 from gpufleet_provider.http.client import CloudClient
+from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import MissingKey, Unavailable
-from gpufleet_provider.model.lifecycle import Cloud, Info, Lifecycle, Properties, parse_instant
+from gpufleet_provider.model.fields import Info, Properties, parse_instant
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
 
 _NO_PRICE = "price not in the API"
 _GENERATED_NAME = re.compile(r"[a-z0-9-]{0,51}-[0-9a-f]{8}")
-
-
-def cloud_named(name: str) -> Cloud:
-    """Return a cloud of CLOUDS by its name."""
-    return importlib.import_module(f"gpufleet_provider.{name}").CLOUD
 
 
 def shown(text: str) -> str:
@@ -166,7 +163,7 @@ def clients(names: Iterable[str], settings: Iterable[Setting]) -> list[CloudClie
     named, lookups = list(names), list(settings)
     found: dict[CloudClient, None] = {}
     for name in named or CLOUDS:
-        cloud = cloud_named(name)
+        cloud = cloud_of(name)
         accounts: dict[CloudClient, None] = {}
         for setting in lookups:
             with contextlib.suppress(MissingKey):
@@ -177,14 +174,14 @@ def clients(names: Iterable[str], settings: Iterable[Setting]) -> list[CloudClie
             click.echo(f"{cloud.title} is not looked at: {_no_key([cloud])}", err=True)
         found |= accounts
     if not found:
-        raise _missing([cloud_named(name) for name in CLOUDS])
+        raise _missing([cloud_of(name) for name in CLOUDS])
     return list(found)
 
 
 def running(client: CloudClient, resources: Iterable[str] = ()) -> list[Running]:
     """List everything in one account that is not gone, clusters first; raises CloudError if any list cannot be read."""
     found: list[Running] = []
-    for name, lifecycle in sorted(client.cloud.lifecycles.items(), key=lambda item: item[0] != "Cluster"):
+    for name, lifecycle in sorted(lifecycles_of(client.cloud.name).items(), key=lambda item: item[0] != "Cluster"):
         if not resources or name in resources:
             rows = [Running.of(lifecycle, client, raw) for raw in lifecycle.list_all(client)]
             found += [row for row in rows if not lifecycle.gone(row.info)]

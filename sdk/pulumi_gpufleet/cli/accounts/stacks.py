@@ -14,7 +14,7 @@ from typing import cast
 
 import click
 from gpufleet_provider.model.errors import redacted
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 
 
 class UnreadableState(click.ClickException):

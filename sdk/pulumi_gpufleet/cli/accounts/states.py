@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import click
 from gpufleet_provider.http.accounts import Setting
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 
 from pulumi_gpufleet.cli.accounts.running import Running, strings
 from pulumi_gpufleet.cli.accounts.stacks import UnreadableState, configuration, exported

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 from gpufleet_provider import CLOUDS
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.model.errors import NotFound
 
 from pulumi_gpufleet.cli.accounts.running import Running, clients, describe, running, shown
@@ -56,9 +57,9 @@ def command(
     if len(accounts) > 1:
         raise click.UsageError("the stacks use several accounts; name those of one account")
     (client,) = accounts
-    lifecycle = client.cloud.lifecycles.get(resource)
+    lifecycle = lifecycles_of(client.cloud.name).get(resource)
     if lifecycle is None:
-        raise click.UsageError(f"{cloud} has no {resource!r}; it has {', '.join(client.cloud.lifecycles)}")
+        raise click.UsageError(f"{cloud} has no {resource!r}; it has {', '.join(lifecycles_of(client.cloud.name))}")
     if everything:
         wanted = running(client, [resource])
     else:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from gpufleet_provider.dynamic import DynamicProvider
-from gpufleet_provider.model.lifecycle import Properties, Secret, marked
-from gpufleet_provider.operations.service import ACCOUNT, INPUTS
+from gpufleet_provider.model.fields import Properties, Secret, marked
+from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS
 from pulumi.dynamic.dynamic import serialize_provider  # pyright: ignore[reportUnknownVariableType]  (no types)
 
 from pulumi_gpufleet.cli.importing.program import Declaration

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gpufleet_provider.model.checking import check
-from gpufleet_provider.model.lifecycle import Lifecycle, Properties, Secret, Unreadable, mark
+from gpufleet_provider.model.fields import Properties, Secret, Unreadable, mark
+from gpufleet_provider.model.lifecycle import Lifecycle
 
 from pulumi_gpufleet.cli.accounts.running import Running, shown
 

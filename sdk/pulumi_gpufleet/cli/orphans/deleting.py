@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import click
-from gpufleet_provider.http.client import stop_posting
+from gpufleet_provider.clouds import lifecycles_of
+from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.model.errors import CloudError, NotFound
 from gpufleet_provider.operations import service as operations
+from gpufleet_provider.operations.adoption import Account, KnownIds
 from gpufleet_provider.operations.call import CALL, Call
 from gpufleet_provider.waiting.watcher import cancel_everything, watcher_for
 
@@ -117,14 +119,14 @@ def _delete(found: Running, states: States, reading: threading.Lock) -> tuple[bo
     if now.name != found.name:
         return False, "the cloud shows another name under that id by now"
     CALL.set(Call(progress=lambda line: _say(f"{found.id}: {line}"), warn=_say))
-    account = operations.Account(lifecycle, client, watcher, operations.KnownIds())
+    account = Account(lifecycle, client, watcher, KnownIds())
     operations.delete(account, found.id, lifecycle.outputs(now.info))
     return True, "deleted"
 
 
 def _outliving(found: Running) -> list[str]:
     """Name the volumes that a cluster had, where no list of orphans shows them: they may outlive it, and cost."""
-    if "Volume" in found.client.cloud.lifecycles:
+    if "Volume" in lifecycles_of(found.client.cloud.name):
         return []
     volumes: list[Any] = getattr(found.info, "volumes", None) or []
     return [f"volume {shown(str(each.volume_id))} of it may still exist, and cost money" for each in volumes]

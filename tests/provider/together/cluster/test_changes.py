@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gpufleet_provider.model.comparing import changes, verdicts
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.together.cluster.bodies import ClusterCreate
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 

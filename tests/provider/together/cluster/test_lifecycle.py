@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, NotFound, Unavailable
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.together import CLOUD
 from gpufleet_provider.together.cluster.bodies import ClusterInfo

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gpufleet_provider.model.checking import check
 from gpufleet_provider.model.comparing import corrected, verdicts
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.together.cluster.bodies import STATUSES, ClusterInfo
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER

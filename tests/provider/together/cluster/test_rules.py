@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gpufleet_provider.model.checking import check
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 from hypothesis import given, settings
 from hypothesis import strategies as st

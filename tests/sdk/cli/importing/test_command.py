@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpufleet_provider.clouds import cloud_of
 from gpufleet_provider.http.accounts import client_for
 from gpufleet_provider.simulator import RunningSimulator
-from pulumi_gpufleet.cli.accounts.running import cloud_named
 
 from tests.acceptance.stacks import Stack
 from tests.sdk.cli.conftest import CANARY, Command
@@ -156,7 +156,7 @@ def test_every_secret_output_is_wrapped(gpufleet: Command, together: Create, tmp
     }
     assert row["inputs"]["__provider"] == row["outputs"]["__provider"]
     # Which account it is in is known from the beginning: that another key does not see it will not read as gone.
-    assert row["outputs"]["__account"] == client_for(cloud_named("together"), lambda _key: None).mark
+    assert row["outputs"]["__account"] == client_for(cloud_of("together"), lambda _key: None).mark
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import check
-from gpufleet_provider.model.lifecycle import Properties
+from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.shadeform import CLOUD as SHADEFORM
 from gpufleet_provider.together import CLOUD as TOGETHER
 from hypothesis import given
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from pulumi_gpufleet.cli.accounts.running import Running
 from pulumi_gpufleet.cli.importing.program import accepted_inputs, declarations, program_text
 
-CLUSTER = TOGETHER.lifecycles["Cluster"]
+CLUSTER = lifecycles_of("together")["Cluster"]
 REPLY: Properties = {
     "cluster_id": "c-1",
     "cluster_name": "train",
@@ -139,6 +140,6 @@ def test_what_check_would_refuse_is_marked(shown: Properties, missing: set[str],
 def test_a_shadeform_cluster_without_machines_lacks_what_they_would_show() -> None:
     client = CloudClient(SHADEFORM, "http://127.0.0.1/v1", "key", transport=httpx.MockTransport(nobody))
     raw = {"id": "s-1", "name": "batch", "cloud": "denvr", "region_info": {"region": "houston-usa-1"}, "instances": []}
-    (declared,) = declarations([Running.of(SHADEFORM.lifecycles["Cluster"], client, raw)])
+    (declared,) = declarations([Running.of(lifecycles_of("shadeform")["Cluster"], client, raw)])
     assert set(declared.missing) == {"cluster_type", "num_instances"}
     assert declared.inputs == {"name": "batch", "cloud": "denvr", "region": "houston-usa-1"}

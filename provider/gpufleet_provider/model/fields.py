@@ -1,0 +1,174 @@
+"""What a field of a body is: the bodies' base classes, the marks that say what a field does, and rules across fields.
+
+A cloud's folder declares one module per resource, always in this order: create body, update body, info body, lifecycle.
+The create body is the inputs; the update body is exactly the inputs that change in place (every other changed input
+replaces); the info body is the outputs. What departs from that rule is declared beside the field, as one of the marks
+below inside `Annotated[...]`, with a reason.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+Properties = dict[str, Any]
+"""Property values as plain JSON: None, bool, int, float, str, list and dict."""
+
+
+# --- Bodies ---------------------------------------------------------------------------------------------------------
+
+
+class Body(BaseModel):
+    """A request body: strict types, and an unknown key is an error, because a misspelt key is an edit that is lost."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Info(BaseModel):
+    """A reply: declared as the vendor's schema has it, filled by `parse_info`, which is lenient about what arrives.
+
+    A field that the schema requires and a reply lacks is None, whatever its declared type says.
+    """
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+# --- Marks: what a field does beyond the rule -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """An open enumeration: these values are known, any other string is accepted with a warning."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """No reply shows this input: a refresh keeps what the program said."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class CreateOnly:
+    """Looked at once, by create: a later change is a warning and nothing else."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A change of this input on a living resource is refused with this advice."""
+
+    advice: str
+
+
+@dataclass(frozen=True)
+class GrowOnly:
+    """The number may grow in place; a smaller one is refused with this advice."""
+
+    advice: str
+
+
+@dataclass(frozen=True)
+class WhenRemoved:
+    """What an update sends when the program no longer sets this input: the vendor keeps what a body omits."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Required:
+    """Cannot be unset in place: taking it out of the program is refused with this advice."""
+
+    advice: str
+
+
+@dataclass(frozen=True)
+class KeyedBy:
+    """A list whose order means nothing: its entries are told apart by this key."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Local:
+    """An input of ours: it steers the provider, is never sent to the cloud and is never a difference."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A credential: encrypted in the state, redacted everywhere else."""
+
+
+@dataclass(frozen=True)
+class IsInstant:
+    """Compared as an instant: `2026-01-01T00:00:00Z` and `2026-01-01T01:00:00+01:00` are equal."""
+
+
+def parse_instant(text: str) -> datetime.datetime:
+    """Read an RFC 3339 timestamp; raises ValueError when it is none or has no offset."""
+    # Python 3.10 reads neither `Z` nor a fraction of other than three or six digits.
+    text = re.sub(r"[zZ]$", "+00:00", text.strip())
+    text = re.sub(r"\.(\d{1,9})", lambda fraction: "." + fraction[1][:6].ljust(6, "0"), text)
+    instant = datetime.datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("has no offset")
+    return instant
+
+
+def _instant(text: str) -> str:
+    try:
+        parse_instant(text)
+    except ValueError:
+        raise ValueError(
+            f"expected an RFC 3339 time with an offset, such as 2026-12-01T00:00:00Z, got {text!r}"
+        ) from None
+    return text
+
+
+Instant = Annotated[str, AfterValidator(_instant), IsInstant()]
+"""An RFC 3339 timestamp with an offset, kept as the text that the user wrote."""
+
+MarkT = TypeVar("MarkT")
+
+
+def mark(body: type[BaseModel], name: str, kind: type[MarkT]) -> MarkT | None:
+    """Return the mark of that kind on a field of a body, or None."""
+    found = body.model_fields.get(name)
+    return next((m for m in found.metadata if isinstance(m, kind)), None) if found else None
+
+
+def marked(body: type[BaseModel], kind: type[Any]) -> tuple[str, ...]:
+    """Return the names of the fields of a body that carry a mark of that kind, in order of declaration."""
+    return tuple(name for name in body.model_fields if mark(body, name, kind) is not None)
+
+
+# --- Rules: what check holds inputs against, across fields ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One reason why inputs are refused, at a property path such as `add_ons[0].name`."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check across fields; it is skipped while any field that it reads is unknown or already refused."""
+
+    fields: tuple[str, ...]
+    judge: Callable[..., Iterable[Failure]]
+
+
+def rule(*fields: str) -> Callable[[Callable[..., Iterable[Failure]]], Rule]:
+    """Make a function of the named fields' values (None where absent; dotted names reach into objects) a rule."""
+    return lambda judge: Rule(fields, judge)
