@@ -373,7 +373,7 @@ def ready_reply(simulator: RunningSimulator, cloud: Cloud, client: CloudClient, 
     for _ in range(600):
         raw = next(raw for raw in lifecycle.list_all(client) if raw[lifecycle.id_field] == id)
         stands = lifecycle.readiness(parse_info(lifecycle.info_body, raw), inputs)
-        words = stands.words
+        words = stands.message
         if stands.state == "ready":
             return raw
         assert stands.state == "pending", words

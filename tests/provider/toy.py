@@ -28,7 +28,7 @@ from gpufleet_provider.model.fields import (
     parse_instant,
     rule,
 )
-from gpufleet_provider.model.lifecycle import Leftover, Lifecycle, Readiness, Timeouts
+from gpufleet_provider.model.lifecycle import AttachedResource, Lifecycle, Readiness, Timeouts
 from gpufleet_provider.operations.adoption import Account, KnownIds
 from gpufleet_provider.operations.call import CALL, Call
 from gpufleet_provider.waiting.watcher import Watcher
@@ -131,7 +131,7 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
         if info.status == "failed":
             return Readiness("failed", "failed: the box is broken")
         if info.status == "paused":
-            return Readiness("stopped", "paused: no credits")
+            return Readiness("blocked", "paused: no credits")
         ready = info.status == "ready" and info.count == inputs.get("count", info.count)
         return Readiness("ready" if ready else "pending", f"{info.status} · {info.count} boxes")
 
@@ -154,9 +154,11 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
         ends = outputs.get("ends") or inputs.get("ends")
         return f"a term until {ends}" if ends is not None and parse_instant(ends) > _now() else None
 
-    def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+    def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
         volume = outputs.get("volume")
-        return [Leftover(f"volume {volume}", lambda client: client.cloud.remove_volume(volume))] if volume else []
+        return (
+            [AttachedResource(f"volume {volume}", lambda client: client.cloud.remove_volume(volume))] if volume else []
+        )
 
 
 def _now() -> datetime.datetime:

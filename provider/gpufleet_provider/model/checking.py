@@ -60,7 +60,7 @@ def _check_living(
 ) -> None:
     if ENDED in olds:
         if not set(differences(lifecycle.create_body, olds, values)).intersection(lifecycle.term_fields):
-            checked.failures.append(Failure(lifecycle.term_fields[0], ended_words(lifecycle, olds[ENDED])))
+            checked.failures.append(Failure(lifecycle.term_fields[0], ended_message(lifecycle, olds[ENDED])))
         return
     for verdict in verdicts(lifecycle, olds, values):
         if any(_touches(verdict.field, path) for path in set_aside):
@@ -71,7 +71,7 @@ def _check_living(
             checked.warnings.append(Failure(verdict.field, verdict.reason))
 
 
-def term_of_the_gone(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Properties) -> str | None:
+def lost_term(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Properties) -> str | None:
     """Say what became of the term of a prepaid resource that is no more; None if it was not prepaid."""
     when = lifecycle.ended(inputs, outputs)
     if when is not None:
@@ -80,7 +80,7 @@ def term_of_the_gone(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Pro
     return f"the cloud no longer has the resource, and with it went {left}" if left is not None else None
 
 
-def ended_words(lifecycle: Lifecycle[Any], became: str) -> str:
+def ended_message(lifecycle: Lifecycle[Any], became: str) -> str:
     """Say what became of a prepaid term, and what the user can do."""
     terms = ", ".join(lifecycle.term_fields)
     return f"{became}; it is not bought again unasked: take it out of the program, or set a new term ({terms})"

@@ -43,7 +43,7 @@ class Difference:
     hidden: bool = False
     """Whether the values are a credential."""
 
-    def words(self) -> str:
+    def message(self) -> str:
         """Say what runs (the old value) and what is declared (the new one); a container may hold a credential."""
         if self.hidden or isinstance(self.old, (dict, list)) or isinstance(self.new, (dict, list)):
             return f"{self.path} is not what is declared"
@@ -187,7 +187,7 @@ def changes(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> Prop
             value = new.get(verdict.field)
             removed = mark(body, verdict.field, WhenRemoved)
             sent[verdict.field] = removed.value if value is None and removed is not None else value
-    return lifecycle.adjust_changes(sent, new, old) if sent else {}
+    return lifecycle.update_payload(sent, new, old) if sent else {}
 
 
 def corrected(body: type[BaseModel], prior: Properties, observed: Properties) -> Properties:

@@ -17,7 +17,7 @@ CloudError
 ├── Unfinished          the resource exists and is not ready; its id is kept
 └── WaitEnded           a wait ended before its resource was ready; the resource may exist and cost money
     ├── WaitFailed      the cloud shows that it will not become what was asked for
-    ├── WaitStopped     held up by something that neither waiting nor replacing would cure
+    ├── WaitBlocked     held up by something that neither waiting nor replacing would cure
     ├── WaitTimedOut    the time is up
     │   └── WaitUnanswered  no answer, or the key was refused, for so long that waiting on is of no use
     └── WaitCancelled   the run was cancelled, or its engine is gone
@@ -105,14 +105,14 @@ class Refusal(CloudError):
 class WaitEnded(CloudError):
     """A wait ended before its resource was ready. The resource may exist and cost money: its id is to be kept."""
 
-    words: str
+    last_message: str
     """What the last reply said."""
     raw: Properties | None
     """The last reply, or None when there was none."""
 
-    def __init__(self, message: str, words: str = "", raw: Properties | None = None) -> None:
+    def __init__(self, message: str, last_message: str = "", raw: Properties | None = None) -> None:
         super().__init__(message)
-        self.words = words
+        self.last_message = last_message
         self.raw = raw
 
 
@@ -120,7 +120,7 @@ class WaitFailed(WaitEnded):
     """The cloud shows that the resource will not become what was asked for."""
 
 
-class WaitStopped(WaitEnded):
+class WaitBlocked(WaitEnded):
     """The resource is held up by something that neither waiting nor replacing it would cure; it is kept."""
 
 
@@ -259,7 +259,7 @@ def redacted(text: str, secret: str = "") -> str:
 # --- Unexpected exceptions ------------------------------------------------------------------------------------------
 
 
-def one_line(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Return an error as one line: its own words if it has them for users, else that and where it is our fault."""
     if isinstance(error, CloudError):
         return " ".join(str(error).split())

@@ -35,14 +35,14 @@ class Client(Protocol):
 
 @dataclass(frozen=True)
 class Readiness:
-    """Where a resource stands, in words for the user.
+    """Where a resource stands, with a message for the user.
 
-    Pending, ready, or failed for good: then the next `up` replaces it. Stopped ends the wait like a failure, but
+    Pending, ready, or failed for good: then the next `up` replaces it. Blocked ends the wait like a failure, but
     neither waiting nor replacing would cure it (the credits ran out): it is kept, and the next `up` looks again.
     """
 
-    state: Literal["pending", "ready", "stopped", "failed"]
-    words: str
+    state: Literal["pending", "ready", "blocked", "failed"]
+    message: str
 
 
 # --- The life of a resource -----------------------------------------------------------------------------------------
@@ -137,11 +137,11 @@ class Lifecycle(ABC, Generic[InfoT]):
         # Without warnings: a reply's unknown enumeration values and missing fields are kept as they came.
         return info.model_dump(mode="json", exclude_none=True, warnings=False)
 
-    def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+    def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
         """Name what the resource made besides itself and what therefore goes with it (an inline volume)."""
         return ()
 
-    def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
+    def update_payload(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
         """Turn changed inputs into what the update call must be sent; by default they are the same."""
         return changes
 
@@ -155,7 +155,7 @@ class Lifecycle(ABC, Generic[InfoT]):
         """Return the cloud's live catalogue, in one request; asked only where `catalogue_fields` names inputs."""
         return None
 
-    def contradictions(self, catalogue: Any, inputs: Properties) -> Iterable[Failure]:
+    def catalogue_errors(self, catalogue: Any, inputs: Properties) -> Iterable[Failure]:
         """Say which inputs the catalogue contradicts for certain; unknown values are absent from the inputs."""
         return ()
 
@@ -165,9 +165,10 @@ class Lifecycle(ABC, Generic[InfoT]):
 
 
 @dataclass(frozen=True)
-class Leftover:
+class AttachedResource:
     """A thing that a resource made besides itself: how to delete it once the resource is gone."""
 
-    words: str
+    description: str
+    """What it is called, such as `volume 'data' (v-1)`."""
     delete: Callable[[Client], bool]
     """Returns True when it is gone, False while it must be asked again."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpufleet_provider.model.checking import ended_words, term_of_the_gone
+from gpufleet_provider.model.checking import ended_message, lost_term
 from gpufleet_provider.model.comparing import Verdict, corrected, verdicts
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
@@ -53,7 +53,7 @@ def _loss(
     """Say what money a replacement would throw away, or spend a second time unasked; None if none."""
     is_over = lifecycle.ended(prior, olds) is not None
     if is_over and not set(replaces).intersection(lifecycle.term_fields):
-        return ended_words(lifecycle, term_of_the_gone(lifecycle, prior, olds) or "")
+        return ended_message(lifecycle, lost_term(lifecycle, prior, olds) or "")
     return _forfeit(lifecycle, prior, olds, news, f"because of {', '.join(replaces)}")
 
 

@@ -184,7 +184,7 @@ def _left_over(account: Account, listed: list[Properties], inputs: Properties) -
     shown = shown_inputs(lifecycle, found[0], inputs)
     fixed = [verdict for verdict in verdicts(lifecycle, shown, inputs) if verdict.action in ("replace", "refuse")]
     if fixed:
-        words = "; ".join(difference.words() for verdict in fixed for difference in verdict.differences)
+        words = "; ".join(difference.message() for verdict in fixed for difference in verdict.differences)
         raise Refusal(
             f"{subject}: {ids} is left from an interrupted run, but {words}; nothing was created. Declare what runs, "
             "or delete it"
@@ -318,4 +318,4 @@ def shown_inputs(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties)
 def mismatches(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> list[str]:
     """Say of every declared input that the cloud shows to be different what it is and what is declared."""
     found = differences(lifecycle.create_body, shown_inputs(lifecycle, raw, inputs), inputs)
-    return [difference.words() for where in found.values() for difference in where]
+    return [difference.message() for where in found.values() for difference in where]

@@ -36,7 +36,7 @@ def complaints(
     except CloudError as error:
         _note_once(lifecycle, error)
         return []
-    return list(lifecycle.contradictions(catalogue, inputs))
+    return list(lifecycle.catalogue_errors(catalogue, inputs))
 
 
 def _catalogue(lifecycle: Lifecycle[Any], client: CloudClient) -> Any:

@@ -10,7 +10,7 @@ import math
 import time
 from typing import Any
 
-from gpufleet_provider.model.checking import ended_words, term_of_the_gone
+from gpufleet_provider.model.checking import ended_message, lost_term
 from gpufleet_provider.model.comparing import changes, corrected
 from gpufleet_provider.model.errors import (
     Ambiguous,
@@ -21,7 +21,7 @@ from gpufleet_provider.model.errors import (
     Refusal,
     WaitEnded,
     WaitFailed,
-    one_line,
+    describe,
 )
 from gpufleet_provider.model.fields import Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
@@ -86,7 +86,7 @@ def _post(account: Account, before: list[Properties], inputs: Properties) -> str
         raise
     except Exception as error:
         # Our own mistake, perhaps over an answer of a shape that nobody has seen: the resource may exist.
-        ambiguous = Ambiguous(f"{subject}: {one_line(error)}")
+        ambiguous = Ambiguous(f"{subject}: {describe(error)}")
     return reconciled(account, before, inputs, ambiguous)
 
 
@@ -98,7 +98,7 @@ def _taken_over(account: Account, id: str, shown: Properties, inputs: Properties
     try:
         return _brought(account, id, outputs, shown, inputs, deadline, "update")
     except Exception as error:
-        words = f"{id} was taken over and is as it was, because an update failed: {one_line(error)}"
+        words = f"{id} was taken over and is as it was, because an update failed: {describe(error)}"
         return {**outputs, WAIT: {"state": "pending", "words": words, "during": "update"}}
 
 
@@ -125,12 +125,14 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
             words = f"the cloud has accepted it and does not show it yet; it is kept for {age(seconds)} more at least"
             CALL.get().warn(f"{lifecycle.token} {id}: {words}")
             return outputs, inputs
-        became = term_of_the_gone(lifecycle, inputs, outputs) if inputs is not None else None
+        became = lost_term(lifecycle, inputs, outputs) if inputs is not None else None
         if inputs is None or became is None:
-            for leftover in lifecycle.leftovers(inputs or {}, outputs):
-                CALL.get().warn(f"{lifecycle.token} {id} is gone, but {leftover.words} may still exist, and cost money")
+            for attached in lifecycle.attached_resources(inputs or {}, outputs):
+                CALL.get().warn(
+                    f"{lifecycle.token} {id} is gone, but {attached.description} may still exist, and cost money"
+                )
             return None
-        CALL.get().warn(f"{lifecycle.token} {id}: {ended_words(lifecycle, became)}")
+        CALL.get().warn(f"{lifecycle.token} {id}: {ended_message(lifecycle, became)}")
         ended = {**inputs, ENDED: became}
         return {**_without_wait(outputs), "status": "Ended", INPUTS: ended}, ended
     if inputs is None:
@@ -142,7 +144,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
     if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
         during = _during(outputs)
         state = "failed" if stands.state == "failed" and during == "create" else "pending"
-        result[WAIT] = {"state": state, "words": stands.words, "during": during}
+        result[WAIT] = {"state": state, "words": stands.message, "during": during}
     return result, now
 
 
@@ -228,11 +230,13 @@ def delete(account: Account, id: str, outputs: Properties) -> None:
     _await_gone(account, id, deadline)
     account.known.deleted.add(id)
     warn_of_twins(account, id, outputs.get(INPUTS) or {})
-    for leftover in lifecycle.leftovers(outputs.get(INPUTS) or {}, outputs):
-        CALL.get().progress(f"deleting {leftover.words}")
-        while not leftover.delete(client):
+    for attached in lifecycle.attached_resources(outputs.get(INPUTS) or {}, outputs):
+        CALL.get().progress(f"deleting {attached.description}")
+        while not attached.delete(client):
             if time.monotonic() > deadline:
-                raise CloudError(f"delete of {lifecycle.token} {id}: it is gone, but {leftover.words} is still there")
+                raise CloudError(
+                    f"delete of {lifecycle.token} {id}: it is gone, but {attached.description} is still there"
+                )
             account.watcher.pause()
 
 
@@ -340,11 +344,11 @@ def _awaited(
         for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
         state = "failed" if for_good else "pending"
-        wait = {"state": state, "words": f"{one_line(ended)}{kept}", "during": during}
+        wait = {"state": state, "words": f"{describe(ended)}{kept}", "during": during}
         wait = {**wait, **unseen} if ended.raw is None else wait
         return {**_shown(lifecycle, ended.raw, known), **kept_beside, WAIT: wait}
     except Exception as error:
-        wait = {"state": "pending", "words": one_line(error), "during": during, **unseen}
+        wait = {"state": "pending", "words": describe(error), "during": during, **unseen}
         return {**known, **kept_beside, WAIT: wait}
 
 

@@ -22,7 +22,7 @@ from pulumi.output import Unknown
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from gpufleet_provider.model.errors import CloudError, Unfinished, one_line
+from gpufleet_provider.model.errors import CloudError, Unfinished, describe
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.state_properties import PROVIDER, WAIT
 from gpufleet_provider.operations.call import CALL, Call
@@ -238,7 +238,7 @@ def _finished(result: ReplyT, request: Any) -> ReplyT:
 
 def _tell(context: Any, error: Exception) -> str:
     """Make an error the status of a call, and return it as the one line that the user will see."""
-    message = one_line(error)
+    message = describe(error)
     context.set_code(grpc.StatusCode.UNKNOWN)
     context.set_details(message)
     if isinstance(error, Unfinished):

@@ -13,7 +13,7 @@ from gpufleet_provider.model.fields import Body, Failure, Info, Properties, Sugg
 from gpufleet_provider.model.lifecycle import Client, Lifecycle, Readiness
 from gpufleet_provider.model.replies import identified, listed
 from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
-from gpufleet_provider.shadeform.cluster_types import ClusterType, contradictions, list_cluster_types
+from gpufleet_provider.shadeform.cluster_types import ClusterType, catalogue_errors, list_cluster_types
 
 Text = Annotated[str, Field(min_length=1)]
 """A string that says something."""
@@ -168,7 +168,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         broken = [member.name or member.id for member in members if member.status == "error"]
         if broken:
             return Readiness(
-                "stopped",
+                "blocked",
                 f"{words} · in error: {', '.join(broken)}; Shadeform has no call that repairs a member: "
                 "replace the cluster, or run `pulumi up` again once its support has mended it",
             )
@@ -196,9 +196,9 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Return every offer."""
         return list_cluster_types(client)
 
-    def contradictions(self, catalogue: list[ClusterType], inputs: Properties) -> Iterable[Failure]:
+    def catalogue_errors(self, catalogue: list[ClusterType], inputs: Properties) -> Iterable[Failure]:
         """Say at which input the list of offers runs out."""
-        return contradictions(catalogue, inputs)
+        return catalogue_errors(catalogue, inputs)
 
     def live(self, info: ClusterInfo) -> bool:
         """Say whether the cluster is neither gone nor on its way out; one in `error` is live, since it may cost."""

@@ -116,7 +116,7 @@ _NARROWING: tuple[tuple[str, Callable[[ClusterType], Any]], ...] = (
 )
 
 
-def contradictions(offers: list[ClusterType], inputs: Properties) -> Iterator[Failure]:
+def catalogue_errors(offers: list[ClusterType], inputs: Properties) -> Iterator[Failure]:
     """Say at which input the list of offers runs out, or that the one that is left is sold out now."""
     left = offers
     for name, value_of in _NARROWING:

@@ -44,7 +44,7 @@ def list_regions(client: Client) -> list[Region]:
     return [parse_info(Region, region) for region in regions]
 
 
-def contradictions(regions: list[Region], inputs: Properties) -> Iterator[Failure]:
+def catalogue_errors(regions: list[Region], inputs: Properties) -> Iterator[Failure]:
     """Say which of region, GPU type and driver the list of regions contradicts."""
     name, gpu_type = inputs.get("region"), inputs.get("gpu_type")
     region = next((region for region in regions if region.name == name), None)

@@ -9,9 +9,9 @@ from gpufleet_provider.model.errors import (
     Forbidden,
     NotFound,
     Unauthorized,
+    WaitBlocked,
     WaitCancelled,
     WaitFailed,
-    WaitStopped,
     WaitTimedOut,
     WaitUnanswered,
 )
@@ -61,7 +61,7 @@ class Vigil:
     def take(self, answer: Properties | CloudError, now: float) -> bool:
         """Take a reply, or why there is none, NotFound being a definite one; True when the wait is over.
 
-        Raises WaitFailed when the reply says that it will never be, WaitStopped when waiting on makes no sense now,
+        Raises WaitFailed when the reply says that it will never be, WaitBlocked when waiting on makes no sense now,
         WaitUnanswered when there has been no reply for long.
         """
         if isinstance(answer, CloudError) and not isinstance(answer, NotFound):
@@ -109,11 +109,11 @@ class Vigil:
                 self._words,
                 self._raw,
             ) from error
-        self._say(readiness.words, now)
+        self._say(readiness.message, now)
         if readiness.state == "failed":
-            raise WaitFailed(f"{self._subject} failed: {readiness.words}", readiness.words, self._raw)
-        if readiness.state == "stopped":
-            raise WaitStopped(f"{self._subject} is held up: {readiness.words}", readiness.words, self._raw)
+            raise WaitFailed(f"{self._subject} failed: {readiness.message}", readiness.message, self._raw)
+        if readiness.state == "blocked":
+            raise WaitBlocked(f"{self._subject} is held up: {readiness.message}", readiness.message, self._raw)
         return readiness.state == "ready"
 
     def _say(self, words: str, now: float) -> None:

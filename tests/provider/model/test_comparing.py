@@ -91,7 +91,7 @@ def test_a_correction_is_made_once_and_touches_declared_inputs_alone(data: st.Da
 def test_words_show_values_but_no_credential() -> None:
     old = {"count": 2, "login": {"user": "a", "password": "hunter2"}, "labels": {"a": "1"}}
     new = {"count": 4, "login": {"user": "a", "password": "hunter3"}, "parts": [{"name": "secret-part"}]}
-    words = [found.words() for where in differences(BoxCreate, old, new).values() for found in where]
+    words = [found.message() for where in differences(BoxCreate, old, new).values() for found in where]
     assert words == [
         "count is 2, declared 4",
         "parts is not what is declared",

@@ -113,12 +113,12 @@ def test_no_reply_makes_anything_stumble(data: st.DataObject) -> None:
         )
         raw = data.draw(st.dictionaries(names, JSON | nested))
         info = parse_info(lifecycle.info_body, raw)
-        assert lifecycle.readiness(info, {"num_gpus": 8, "num_instances": 2}).words
+        assert lifecycle.readiness(info, {"num_gpus": 8, "num_instances": 2}).message
         lifecycle.observed(info)
         lifecycle.gone(info)
         lifecycle.live(info)
         outputs = lifecycle.outputs(info)
-        list(lifecycle.leftovers({"shared_volume": {"volume_name": "x"}}, outputs))
+        list(lifecycle.attached_resources({"shared_volume": {"volume_name": "x"}}, outputs))
         lifecycle.ended({}, outputs)
         lifecycle.forfeits({}, outputs)
         again = lifecycle.outputs(parse_info(lifecycle.info_body, {**outputs, "kube_config": raw.get("kube_config")}))

@@ -53,11 +53,11 @@ SHADE = {"cloud": "denvr", "region": "houston", "cluster_type": "H100_sxm5x8", "
     ],
 )
 def test_together(inputs: dict[str, str], expected: list[str]) -> None:
-    assert [failure.path for failure in regions.contradictions(REGIONS, inputs)] == expected
+    assert [failure.path for failure in regions.catalogue_errors(REGIONS, inputs)] == expected
 
 
 def test_together_says_where_the_type_is() -> None:
-    (failure,) = regions.contradictions(REGIONS, {"region": "us-east-2", "gpu_type": "H100_SXM"})
+    (failure,) = regions.catalogue_errors(REGIONS, {"region": "us-east-2", "gpu_type": "H100_SXM"})
     assert failure == Failure("gpu_type", "us-east-2 has no H100_SXM; it has H200_SXM, and H100_SXM is in us-central-8")
 
 
@@ -76,4 +76,4 @@ def test_together_says_where_the_type_is() -> None:
     ],
 )
 def test_shadeform(inputs: dict[str, object], expected: list[str]) -> None:
-    assert [failure.path for failure in cluster_types.contradictions(OFFERS, inputs)] == expected
+    assert [failure.path for failure in cluster_types.catalogue_errors(OFFERS, inputs)] == expected

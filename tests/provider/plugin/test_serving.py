@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from gpufleet_provider.model.errors import CloudError, one_line
+from gpufleet_provider.model.errors import CloudError, describe
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.plugin.serving import _struct, _tell, _values
 from hypothesis import given, settings
@@ -68,7 +68,7 @@ def test_an_error_is_one_line_without_a_secret(error: Exception, words: str) -> 
     try:
         raise error
     except Exception as raised:
-        assert _tell(context, raised) == one_line(raised)
+        assert _tell(context, raised) == describe(raised)
     assert context.code is grpc.StatusCode.UNKNOWN
     assert words in context.details and "\n" not in context.details
 

@@ -87,7 +87,7 @@ def members(*statuses: str, ip: str | None = "203.0.113.1") -> list[Properties]:
         ({"instances": members("active", "pending")}, "pending", "1 of 2"),
         ({"instances": members("active", "active", ip=None)}, "pending", "0 of 2"),
         ({"instances": members("active", "active", "active")}, "pending", "3 of 2"),
-        ({"instances": members("active", "error")}, "stopped", "in error: m-1"),
+        ({"instances": members("active", "error")}, "blocked", "in error: m-1"),
         ({"status": "creating", "instances": []}, "pending", "creating"),
         ({"status": "pending_provider", "status_details": "Placing"}, "pending", "pending_provider · Placing"),
         ({"status": "pending", "instances": members("active", "error")}, "pending", "1 of 2"),
@@ -105,7 +105,7 @@ def members(*statuses: str, ip: str | None = "203.0.113.1") -> list[Properties]:
 )
 def test_readiness(reply: Properties, state: str, words: str) -> None:
     stands = CLUSTER.readiness(parse_info(ClusterInfo, {**FULL, **reply}), INPUTS)
-    assert (stands.state, words in stands.words) == (state, True), stands
+    assert (stands.state, words in stands.message) == (state, True), stands
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from gpufleet_provider.model.errors import (
     RateLimited,
     Unauthorized,
     Unavailable,
+    WaitBlocked,
     WaitCancelled,
     WaitEnded,
     WaitFailed,
-    WaitStopped,
     WaitTimedOut,
     WaitUnanswered,
 )
@@ -26,7 +26,7 @@ DOWN = Unavailable("Acme answered 503")
 def judge(raw: Properties | None) -> Readiness:
     if raw is None:
         return Readiness("failed", "it is gone")
-    states = {"Ready": "ready", "Broken": "failed", "Paused": "stopped"}
+    states = {"Ready": "ready", "Broken": "failed", "Paused": "blocked"}
     return Readiness(states.get(raw["status"], "pending"), str(raw["status"]))  # type: ignore[arg-type]
 
 
@@ -52,12 +52,12 @@ def test_a_reply_is_judged_when_it_has_changed():
     assert judged == [{"status": "Waiting"}, {"status": "Ready"}]
 
 
-@pytest.mark.parametrize(("status", "kind"), [("Broken", WaitFailed), ("Paused", WaitStopped)])
+@pytest.mark.parametrize(("status", "kind"), [("Broken", WaitFailed), ("Paused", WaitBlocked)])
 def test_what_will_not_become_ready_ends_the_wait_with_the_reply(status: str, kind: type[WaitEnded]):
     with pytest.raises(kind) as raised:
         vigil().take({"status": status}, 1001.0)
     assert "acme:Thing t1" in str(raised.value) and status in str(raised.value)
-    assert (raised.value.words, raised.value.raw) == (status, {"status": status})
+    assert (raised.value.last_message, raised.value.raw) == (status, {"status": status})
 
 
 def test_early_404s_are_tolerated_however_many():

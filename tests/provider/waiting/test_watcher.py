@@ -504,7 +504,7 @@ def test_failure_and_time_end_a_wait_with_the_reply(cloud: FakeCloud, watcher: W
     cloud.set("b", "Waiting")
     with pytest.raises(WaitTimedOut) as late:
         watcher.wait("b", judge, deadline_seconds=0.5)
-    assert late.value.raw == {"id": "b", "status": "Waiting"} and late.value.words == "Waiting"
+    assert late.value.raw == {"id": "b", "status": "Waiting"} and late.value.last_message == "Waiting"
 
 
 def test_the_time_is_up_even_while_the_cloud_hangs(cloud: FakeCloud, watcher: Watcher):

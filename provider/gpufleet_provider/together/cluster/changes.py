@@ -34,7 +34,7 @@ def verdict(name: str, old: Properties, new: Properties) -> Verdict | None:
     return None
 
 
-def adjust_changes(changes: Properties, prior: Properties) -> Properties:
+def update_payload(changes: Properties, prior: Properties) -> Properties:
     """Return what the update must be sent: of add-ons only what differs, and what was taken out as its opposite."""
     sent = dict(changes)
     if "add_ons" in sent:

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Ambiguous
 from gpufleet_provider.model.fields import CreateOnly, Failure, Local, Properties, Refused, mark
-from gpufleet_provider.model.lifecycle import Client, Leftover, Lifecycle, Readiness
+from gpufleet_provider.model.lifecycle import AttachedResource, Client, Lifecycle, Readiness
 from gpufleet_provider.model.replies import identified, listed
 from gpufleet_provider.together import regions
 from gpufleet_provider.together.cluster import prepaid_term
 from gpufleet_provider.together.cluster import shared_volume as inline_volume
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
-from gpufleet_provider.together.cluster.changes import Verdict, adjust_changes, verdict
+from gpufleet_provider.together.cluster.changes import Verdict, update_payload, verdict
 from gpufleet_provider.together.cluster.observed import observed
 from gpufleet_provider.together.cluster.readiness import readiness
 from gpufleet_provider.together.cluster.rules import RULES
@@ -100,9 +100,9 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
             return "replace", found[1] + inline_volume.loss(old)
         return found
 
-    def adjust_changes(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
+    def update_payload(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
         """Send of add-ons what differs, and what was taken out as its opposite."""
-        return adjust_changes(changes, prior)
+        return update_payload(changes, prior)
 
     def ended(self, inputs: Properties, outputs: Properties) -> str | None:
         """Say when the prepaid term ended, if it is over."""
@@ -118,17 +118,17 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         outputs["kube_config"] = _decoded(info.kube_config)
         return outputs
 
-    def leftovers(self, inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+    def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
         """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
-        return inline_volume.leftovers(inputs, outputs)
+        return inline_volume.attached_resources(inputs, outputs)
 
     def catalogue(self, client: Client) -> list[regions.Region]:
         """Return the regions, with the GPU types and drivers of each."""
         return regions.list_regions(client)
 
-    def contradictions(self, catalogue: list[regions.Region], inputs: Properties) -> Iterable[Failure]:
+    def catalogue_errors(self, catalogue: list[regions.Region], inputs: Properties) -> Iterable[Failure]:
         """Say which of region, GPU type and driver the list of regions contradicts."""
-        return regions.contradictions(catalogue, inputs)
+        return regions.catalogue_errors(catalogue, inputs)
 
     def url(self, id: str) -> str | None:
         """Return the cluster's page in Together's console."""

@@ -47,7 +47,7 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
     if status in ("Paused", "OnDemandComputePaused"):
         why = "usually because credits ran out" if status == "OnDemandComputePaused" else "see its console for why"
         return Readiness(
-            "stopped",
+            "blocked",
             f"{status}: Together has paused the cluster, {why}; it is kept, and may still cost money. "
             "Once it runs again, `pulumi up` goes on from here",
         )
@@ -59,7 +59,7 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
         begins = info.reservation_start_time or inputs.get("reservation_start_time")
         return Readiness("ready", f"Scheduled · begins {begins}")
     workers = Workers.of(info, inputs)
-    words = " · ".join(_distinct(status, "" if status in ("Ready", "Degraded") else _in_words(phase), workers.words))
+    words = " · ".join(_distinct(status, "" if status in ("Ready", "Degraded") else _in_words(phase), workers.message))
     if status == "Ready":
         if not workers.all_run:
             return Readiness("pending", words)
@@ -111,7 +111,7 @@ class Workers:
     """Nodes with exactly the declared GPUs run (with auto-scaling, at least so many), and the cloud wants no other."""
     all_present: bool
     """The same, whether they run or not."""
-    words: str
+    message: str
     """Such as `3 of 8 nodes running`; empty where the reply has no list of nodes."""
 
     @classmethod

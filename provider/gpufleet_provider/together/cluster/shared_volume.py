@@ -11,7 +11,7 @@ from typing import Any, TypeGuard, cast
 from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Conflict, Invalid, NotFound
 from gpufleet_provider.model.fields import Properties
-from gpufleet_provider.model.lifecycle import Client, Leftover
+from gpufleet_provider.model.lifecycle import AttachedResource, Client
 from gpufleet_provider.model.replies import identified
 
 _VOLUMES = "/compute/clusters/storage/volumes"
@@ -43,13 +43,13 @@ def loss(inputs: Properties) -> str:
     return f"; the volume {volume['volume_name']!r} was created with the cluster and goes with it, data and all"
 
 
-def leftovers(inputs: Properties, outputs: Properties) -> Iterable[Leftover]:
+def attached_resources(inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
     """Name the volume, unless it is lifecycle independent."""
     inline = inputs.get("shared_volume")
     if not goes_with_cluster(inline):
         return ()
     volume = _named(outputs.get("volumes"), inline["volume_name"])
-    return () if volume is None else (_leftover(str(volume["volume_id"]), inline["volume_name"]),)
+    return () if volume is None else (_attached_resource(str(volume["volume_id"]), inline["volume_name"]),)
 
 
 def _named(volumes: Any, name: str) -> Properties | None:
@@ -59,7 +59,7 @@ def _named(volumes: Any, name: str) -> Properties | None:
     return found[0] if len(found) == 1 else None
 
 
-def _leftover(id: str, name: str) -> Leftover:
+def _attached_resource(id: str, name: str) -> AttachedResource:
     def delete(client: Client) -> bool:
         path = f"{_VOLUMES}/{segment(id)}"
         try:
@@ -72,4 +72,4 @@ def _leftover(id: str, name: str) -> Leftover:
             return False
         return False
 
-    return Leftover(f"volume {name!r} ({id})", delete)
+    return AttachedResource(f"volume {name!r} ({id})", delete)

@@ -100,7 +100,7 @@ def _write(cloud: str, chosen: list[Running], folder: Path, force: bool) -> None
     for each in declared:
         stands = each.found.lifecycle.readiness(each.found.info, each.inputs)
         if stands.state != "ready":
-            click.echo(f"{each.variable} is not ready ({shown(stands.words)}): run `pulumi refresh` once it is")
+            click.echo(f"{each.variable} is not ready ({shown(stands.message)}): run `pulumi refresh` once it is")
         if each.missing:
             click.echo(
                 f"{program}: {each.variable} lacks {', '.join(each.missing)}, which the cloud does not show: "

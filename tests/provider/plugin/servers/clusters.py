@@ -55,6 +55,6 @@ def posts(simulator: Any) -> int:
 
 def clean(failed: Failed) -> str:
     """Make sure that a failure is one line wherever the engine may look, and return it."""
-    for words in (failed.words, failed.details):
+    for words in (failed.message, failed.details):
         assert words and "Traceback" not in words and "\n" not in words
-    return failed.words
+    return failed.message

@@ -52,17 +52,17 @@ class Failed(Exception):
         trailing = {item.key: item.value for item in error.trailing_metadata() or ()}
         self.code: grpc.StatusCode = error.code()
         self.details: str = error.details() or ""
-        self.words = self.details
+        self.message = self.details
         self.partial: provider_pb2.ErrorResourceInitFailed | None = None
         raw = trailing.get("grpc-status-details-bin")
         if raw is not None:
             status = status_pb2.Status.FromString(raw)
             assert status.code == self.code.value[0]
-            self.words = status.message
+            self.message = status.message
             for detail in status.details:
                 self.partial = provider_pb2.ErrorResourceInitFailed()
                 assert detail.Unpack(self.partial)
-        super().__init__(self.words)
+        super().__init__(self.message)
 
 
 @dataclass

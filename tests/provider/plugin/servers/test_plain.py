@@ -89,7 +89,7 @@ def test_an_error_holds_the_line_that_helps(server: PluginServer, simulator: Any
     simulator.fault("sold_out")
     with pytest.raises(Failed) as caught:
         server.create("refused", inputs)
-    assert "Try another region or GPU type" in caught.value.words
+    assert "Try another region or GPU type" in caught.value.message
     assert caught.value.partial is None
 
 

@@ -120,7 +120,7 @@ def test_a_volume_that_cannot_be_told_is_never_touched(volumes: Any) -> None:
     with pytest.raises(Invalid):
         CLUSTER.update(client, "c-0001", {"num_gpus": 24, "shared_volume": VOLUME})
     assert not [call for call in client.calls if call.startswith("PUT")]
-    assert list(CLUSTER.leftovers({"shared_volume": VOLUME}, {"volumes": volumes})) == []
+    assert list(CLUSTER.attached_resources({"shared_volume": VOLUME}, {"volumes": volumes})) == []
 
 
 @pytest.mark.parametrize(
@@ -129,32 +129,32 @@ def test_a_volume_that_cannot_be_told_is_never_touched(volumes: Any) -> None:
     ids=["no volume", "an attached volume", "an independent volume"],
 )
 def test_only_the_inline_volume_goes_with_the_cluster(inputs: Properties) -> None:
-    assert list(CLUSTER.leftovers(inputs, FULL)) == []
+    assert list(CLUSTER.attached_resources(inputs, FULL)) == []
 
 
 def test_the_inline_volume_is_asked_for_until_it_is_gone() -> None:
-    [leftover] = CLUSTER.leftovers({"shared_volume": VOLUME}, CLUSTER.outputs(parse_info(ClusterInfo, FULL)))
+    [attached] = CLUSTER.attached_resources({"shared_volume": VOLUME}, CLUSTER.outputs(parse_info(ClusterInfo, FULL)))
     bound, deleting = ({"volume_id": "v-1", "status": status} for status in ("bound", "deleting"))
     client: Any = Answers(
         GET=[bound, bound, bound, deleting, NotFound("gone")],
         DELETE=[Conflict("still attached"), {"success": False}, {"success": True}],
     )
-    assert [leftover.delete(client) for _ in range(5)] == [False, False, False, False, True]
+    assert [attached.delete(client) for _ in range(5)] == [False, False, False, False, True]
     assert [call for call in client.calls if call.startswith("DELETE")] == [f"DELETE {VOLUMES}/v-1"] * 3
-    assert "research-data" in leftover.words
+    assert "research-data" in attached.description
 
 
 def test_a_volume_that_went_by_itself_is_gone() -> None:
-    [leftover] = CLUSTER.leftovers({"shared_volume": VOLUME}, FULL)
+    [attached] = CLUSTER.attached_resources({"shared_volume": VOLUME}, FULL)
     client: Any = Answers(GET=[NotFound("gone")])
-    assert leftover.delete(client)
+    assert attached.delete(client)
 
 
 def test_a_fault_is_no_proof_that_a_volume_is_gone() -> None:
-    [leftover] = CLUSTER.leftovers({"shared_volume": VOLUME}, FULL)
+    [attached] = CLUSTER.attached_resources({"shared_volume": VOLUME}, FULL)
     client: Any = Answers(GET=[Unavailable("nobody answers")])
     with pytest.raises(Unavailable):
-        leftover.delete(client)
+        attached.delete(client)
 
 
 # --- Outputs --------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def reply(status: str | None, **more: Any) -> Properties:
 
 def judged(raw: Properties, inputs: Properties | None = None) -> tuple[str, str]:
     stands = CLUSTER.readiness(parse_info(ClusterInfo, raw), {**INPUTS, **(inputs or {})})
-    return stands.state, stands.words
+    return stands.state, stands.message
 
 
 READY_ONCE = {"first_ready_at": at(20)}
@@ -205,8 +205,8 @@ TABLE: list[tuple[str, Properties, Properties, str, str]] = [
     ),
     ("degraded later, scaling", reply("Degraded", num_gpus=32, **READY_ONCE), {"num_gpus": 32}, "pending", "2 of 4"),
     ("degraded after a ready phase", reply("Degraded", phase_transitions=phases("READY", "DEGRADED")), {}, "ready", ""),
-    ("paused", reply("Paused"), {}, "stopped", "it is kept"),
-    ("out of credits", reply("OnDemandComputePaused", **READY_ONCE), {}, "stopped", "credits ran out"),
+    ("paused", reply("Paused"), {}, "blocked", "it is kept"),
+    ("out of credits", reply("OnDemandComputePaused", **READY_ONCE), {}, "blocked", "credits ran out"),
     # Scheduled.
     (
         "scheduled ahead",
