@@ -14,8 +14,8 @@ does not simulate stands in the first lines of its own package. Common to both: 
 real rate limits, and anything that a GPU would do.
 """
 
-from .running import RunningSimulator, running
-from .simulation import DEFAULT_SPEED, BadControl, Settings, Simulation
-from .store import StateInUse
+from gpufleet_provider.simulator.running import RunningSimulator, running
+from gpufleet_provider.simulator.simulation import DEFAULT_SPEED, BadControl, Settings, Simulation
+from gpufleet_provider.simulator.store import StateInUse
 
 __all__ = ["DEFAULT_SPEED", "BadControl", "RunningSimulator", "Settings", "Simulation", "StateInUse", "running"]

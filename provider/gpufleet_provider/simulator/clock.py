@@ -40,10 +40,6 @@ class Clock:
         self._rebase(self.now())
         self.speed = speed
 
-    def restart(self) -> None:
-        """Begin again at the machine's own time."""
-        self._rebase(time.time())
-
     def state(self) -> dict[str, float]:
         """What `restore` needs."""
         return {"speed": self.speed, "base_wall": self.base_wall, "base_cloud": self.base_cloud}

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, request
 
-from .simulation import BadControl, Settings, Simulation
-from .wire import json_bytes
+from gpufleet_provider.simulator.simulation import BadControl, Settings, Simulation
+from gpufleet_provider.simulator.wire import json_bytes
 
 
 def controls(simulation: Simulation) -> Blueprint:

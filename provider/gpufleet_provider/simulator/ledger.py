@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from .clock import rfc3339
-from .world import Record
+from gpufleet_provider.simulator.clock import rfc3339
+from gpufleet_provider.simulator.world import Record
 
 
 def entry(cloud: str, record: Record, status: str, now: float, **more: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .server import Server
-from .simulation import DEFAULT_CANARY, DEFAULT_SPEED, Settings, Simulation
+from gpufleet_provider.simulator.server import Server
+from gpufleet_provider.simulator.simulation import DEFAULT_CANARY, DEFAULT_SPEED, Settings, Simulation
 
 
 class RunningSimulator:

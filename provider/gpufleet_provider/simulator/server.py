@@ -24,11 +24,11 @@ from waitress.task import WSGITask
 from waitress.wasyncore import close_all
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from .controls import controls
-from .faults import FaultRule
-from .simulation import Settings, Simulation
-from .wire import Call, Refusal, Reply, Route, json_bytes
-from .world import SimulatedCloud
+from gpufleet_provider.simulator.controls import controls
+from gpufleet_provider.simulator.faults import FaultRule
+from gpufleet_provider.simulator.simulation import Settings, Simulation
+from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route, json_bytes
+from gpufleet_provider.simulator.world import SimulatedCloud
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

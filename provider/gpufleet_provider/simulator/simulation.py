@@ -15,13 +15,12 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from gpufleet_provider import CLOUDS
-
-from .clock import rfc3339
-from .faults import CallFacts, FaultBook, FaultRule
-from .ledger import live_history
-from .store import Store
-from .wire import Call, Refusal, Reply, Route
-from .world import SimulatedCloud, World
+from gpufleet_provider.simulator.clock import rfc3339
+from gpufleet_provider.simulator.faults import CallFacts, FaultBook, FaultRule
+from gpufleet_provider.simulator.ledger import live_history
+from gpufleet_provider.simulator.store import Store
+from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
+from gpufleet_provider.simulator.world import SimulatedCloud, World
 
 DEFAULT_SPEED = 60.0
 """At this speed a cluster is ready after about ten seconds."""

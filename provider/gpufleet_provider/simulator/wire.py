@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from werkzeug.datastructures import Headers
 
-from .clock import parse_rfc3339
+from gpufleet_provider.simulator.clock import parse_rfc3339
 
 if TYPE_CHECKING:
-    from .faults import Fate
+    from gpufleet_provider.simulator.faults import Fate
 
 
 @dataclass

@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .clock import Clock
-from .metering import Account, Meter
-from .store import Store
-from .wire import Body, Call, Refusal, Reply, Route
+from gpufleet_provider.simulator.clock import Clock
+from gpufleet_provider.simulator.metering import Account, Meter
+from gpufleet_provider.simulator.store import Store
+from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply, Route
 
 
 class Event(NamedTuple):
@@ -236,11 +236,6 @@ class World:
         if self._dirty:
             self.store.save([(record.kind, record.id, record.model_dump_json()) for record in self._dirty.values()])
             self._dirty.clear()
-
-    def forget(self) -> None:
-        """Drop the time line and what is unsaved, for a reset."""
-        self._timeline.clear()
-        self._dirty.clear()
 
     def stamp(self) -> Stamp:
         """The instant at hand on both clocks."""

@@ -10,6 +10,6 @@ Not simulated: templates (a `template_id` is accepted and ignored), linked cloud
 reclamation, containers and scripts on machines, the random order of unsorted types, rate limits (except as faults).
 """
 
-from .cloud import Shadeform as CLOUD
+from gpufleet_provider.shadeform.simulator.cloud import Shadeform as CLOUD
 
 __all__ = ["CLOUD"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gpufleet_provider.shadeform.simulator.clusters import Clusters
+from gpufleet_provider.shadeform.simulator.instances import Instances
+from gpufleet_provider.shadeform.simulator.records import Cluster, Instance, SshKey, Volume
+from gpufleet_provider.shadeform.simulator.ssh_keys import SshKeys
+from gpufleet_provider.shadeform.simulator.stock import Stock
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
+from gpufleet_provider.shadeform.simulator.volumes import Volumes
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
 from gpufleet_provider.simulator.world import Event, Record, SimulatedCloud, World
-
-from .clusters import Clusters
-from .instances import Instances
-from .records import Cluster, Instance, SshKey, Volume
-from .ssh_keys import SshKeys
-from .stock import Stock
-from .switches import ShadeformSwitches
-from .volumes import Volumes
 
 
 class Shadeform(SimulatedCloud):

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, uuid4, uuid5
 
+from gpufleet_provider.shadeform.simulator.catalogue import OFFERS, OS_OPTIONS, Offer, find_offer, instance_type
+from gpufleet_provider.shadeform.simulator.records import Cluster, Machine
+from gpufleet_provider.shadeform.simulator.replies import billing_period, cluster_reply, offer_of
+from gpufleet_provider.shadeform.simulator.ssh_keys import SshKeys
+from gpufleet_provider.shadeform.simulator.stock import Stock
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
 from gpufleet_provider.simulator.faults import Fate
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply, json_bytes
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
-
-from .catalogue import OFFERS, OS_OPTIONS, Offer, find_offer, instance_type
-from .records import Cluster, Machine
-from .replies import billing_period, cluster_reply, offer_of
-from .ssh_keys import SshKeys
-from .stock import Stock
-from .switches import ShadeformSwitches
 
 
 class Step(NamedTuple):

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from gpufleet_provider.shadeform.simulator.catalogue import OFFERS, OS_OPTIONS, Offer, find_offer, instance_type
+from gpufleet_provider.shadeform.simulator.clusters import Clusters, not_found
+from gpufleet_provider.shadeform.simulator.records import Instance
+from gpufleet_provider.shadeform.simulator.replies import instance_reply, member_reply
+from gpufleet_provider.shadeform.simulator.ssh_keys import SshKeys
+from gpufleet_provider.shadeform.simulator.stock import Stock
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
+from gpufleet_provider.shadeform.simulator.volumes import Volumes
 from gpufleet_provider.simulator.clock import parse_rfc3339
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
-
-from .catalogue import OFFERS, OS_OPTIONS, Offer, find_offer, instance_type
-from .clusters import Clusters, not_found
-from .records import Instance
-from .replies import instance_reply, member_reply
-from .ssh_keys import SshKeys
-from .stock import Stock
-from .switches import ShadeformSwitches
-from .volumes import Volumes
 
 PROVISIONING = (("pending_provider", 20.0), ("pending", 60.0), ("active", 240.0))
 """When each status begins, in seconds of cloud time after the creation."""

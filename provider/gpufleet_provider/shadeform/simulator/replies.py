@@ -6,11 +6,10 @@ import base64
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from gpufleet_provider.shadeform.simulator.catalogue import MACHINE_TYPES, Offer, configuration, find_offer
+from gpufleet_provider.shadeform.simulator.records import Cluster, Instance, Machine, SshKey, Volume
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
 from gpufleet_provider.simulator.clock import rfc3339
-
-from .catalogue import MACHINE_TYPES, Offer, configuration, find_offer
-from .records import Cluster, Instance, Machine, SshKey, Volume
-from .switches import ShadeformSwitches
 
 BILLING_PERIOD_SECONDS = 300
 """cost_estimate moves in steps of this much cloud time."""

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import uuid4
 
+from gpufleet_provider.shadeform.simulator.records import SshKey
+from gpufleet_provider.shadeform.simulator.replies import ssh_key_reply
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
 from gpufleet_provider.simulator.world import SimulatedCloud
-
-from .records import SshKey
-from .replies import ssh_key_reply
 
 _KEY_TYPES = ("ssh-rsa", "ssh-ed25519", "ssh-dss", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-")
 

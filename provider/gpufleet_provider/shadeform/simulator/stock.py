@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from gpufleet_provider.shadeform.simulator.catalogue import MACHINE_TYPES, STOCK_NODES, Offer
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
 from gpufleet_provider.simulator.wire import Refusal
 from gpufleet_provider.simulator.world import SimulatedCloud
-
-from .catalogue import MACHINE_TYPES, STOCK_NODES, Offer
-from .switches import ShadeformSwitches
 
 
 class Stock:

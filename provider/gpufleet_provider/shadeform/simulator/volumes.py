@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from gpufleet_provider.shadeform.simulator.catalogue import VOLUME_OFFERS
+from gpufleet_provider.shadeform.simulator.records import Instance, Volume
+from gpufleet_provider.shadeform.simulator.replies import volume_reply
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
 from gpufleet_provider.simulator.world import SimulatedCloud
-
-from .catalogue import VOLUME_OFFERS
-from .records import Instance, Volume
-from .replies import volume_reply
 
 
 class Volumes:

@@ -11,6 +11,6 @@ faults), capacity pools as objects (any id is taken, any number can be drawn), s
 `/_sim/clusters/{id}/autoscale` says so.
 """
 
-from .cloud import Together as CLOUD
+from gpufleet_provider.together.simulator.cloud import Together as CLOUD
 
 __all__ = ["CLOUD"]

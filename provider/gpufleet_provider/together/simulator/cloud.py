@@ -7,14 +7,13 @@ from typing import Any
 
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
 from gpufleet_provider.simulator.world import Event, Record, SimulatedCloud, World
-
-from .catalogue import GPUS_PER_NODE, regions
-from .clusters import Clusters
-from .life import Life
-from .records import Cluster, Remediation, Volume
-from .remediations import Remediations
-from .switches import TogetherSwitches
-from .volumes import Volumes
+from gpufleet_provider.together.simulator.catalogue import GPUS_PER_NODE, regions
+from gpufleet_provider.together.simulator.clusters import Clusters
+from gpufleet_provider.together.simulator.life import Life
+from gpufleet_provider.together.simulator.records import Cluster, Remediation, Volume
+from gpufleet_provider.together.simulator.remediations import Remediations
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
+from gpufleet_provider.together.simulator.volumes import Volumes
 
 _ERROR_TYPES = {
     400: "invalid_request_error",

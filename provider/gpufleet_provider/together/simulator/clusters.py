@@ -7,16 +7,19 @@ from typing import Any
 
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply, json_bytes
 from gpufleet_provider.simulator.world import SimulatedCloud
-
-from .life import Life
-from .lifecycle import PROVISIONING, READY_PHASE, SWITCH_TYPE_SECONDS
-from .records import AddOn, Cluster, Remediation
-from .replies import cluster_reply
-from .requests import CLUSTER_CONFIG_DEFAULTS, CreateRequest, UpdateRequest, read_create, read_update
-from .switches import TogetherSwitches
-from .volumes import Volumes, project_filter
-
-USUAL_SECONDS = sum(step.seconds for step in PROVISIONING if not step.only_with)
+from gpufleet_provider.together.simulator.life import Life
+from gpufleet_provider.together.simulator.lifecycle import READY_PHASE, SWITCH_TYPE_SECONDS
+from gpufleet_provider.together.simulator.records import AddOn, Cluster, Remediation
+from gpufleet_provider.together.simulator.replies import cluster_reply
+from gpufleet_provider.together.simulator.requests import (
+    CLUSTER_CONFIG_DEFAULTS,
+    CreateRequest,
+    UpdateRequest,
+    read_create,
+    read_update,
+)
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
+from gpufleet_provider.together.simulator.volumes import Volumes, project_filter
 
 
 class Clusters:

@@ -9,10 +9,15 @@ from gpufleet_provider.simulator.faults import Fate
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Refusal
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
-
-from . import nodes
-from .catalogue import GPU_SHAPES, GPUS_PER_NODE, PREEMPTIBLE_DISCOUNT, RESERVED_DISCOUNT, STOCK_GPUS
-from .lifecycle import (
+from gpufleet_provider.together.simulator import nodes
+from gpufleet_provider.together.simulator.catalogue import (
+    GPU_SHAPES,
+    GPUS_PER_NODE,
+    PREEMPTIBLE_DISCOUNT,
+    RESERVED_DISCOUNT,
+    STOCK_GPUS,
+)
+from gpufleet_provider.together.simulator.lifecycle import (
     DELETE_SECONDS,
     PREEMPTIBLE_SECONDS,
     PROVISIONING,
@@ -23,11 +28,11 @@ from .lifecycle import (
     failing,
     provisioning,
 )
-from .records import Cluster, PhaseChange
-from .replies import DEFAULT_PROJECT_ID
-from .requests import CreateRequest
-from .switches import TogetherSwitches
-from .volumes import Volumes
+from gpufleet_provider.together.simulator.records import Cluster, PhaseChange
+from gpufleet_provider.together.simulator.replies import DEFAULT_PROJECT_ID
+from gpufleet_provider.together.simulator.requests import CreateRequest
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
+from gpufleet_provider.together.simulator.volumes import Volumes
 
 USUAL_SECONDS = sum(step.seconds for step in PROVISIONING if not step.only_with)
 

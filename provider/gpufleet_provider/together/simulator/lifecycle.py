@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .records import Cluster
+from gpufleet_provider.together.simulator.records import Cluster
 
 READY_PHASE = "CLUSTER_PHASE_READY"
 

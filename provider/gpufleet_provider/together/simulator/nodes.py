@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_OID, uuid5
 
-from .catalogue import GPUS_PER_NODE
-from .lifecycle import DRAIN_SECONDS, SCALE_UP_SECONDS, boot_plan
-from .records import Cluster, LifecycleEvent, Node, PhaseChange
+from gpufleet_provider.together.simulator.catalogue import GPUS_PER_NODE
+from gpufleet_provider.together.simulator.lifecycle import DRAIN_SECONDS, SCALE_UP_SECONDS, boot_plan
+from gpufleet_provider.together.simulator.records import Cluster, LifecycleEvent, Node, PhaseChange
 
 MOST_EVENTS_SHOWN = 50
 

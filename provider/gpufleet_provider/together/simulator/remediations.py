@@ -7,12 +7,11 @@ from uuid import uuid4
 
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
-
-from . import nodes
-from .life import Life
-from .lifecycle import REMEDIATION_SECONDS
-from .records import Cluster, Node, Remediation
-from .replies import remediation_reply
+from gpufleet_provider.together.simulator import nodes
+from gpufleet_provider.together.simulator.life import Life
+from gpufleet_provider.together.simulator.lifecycle import REMEDIATION_SECONDS
+from gpufleet_provider.together.simulator.records import Cluster, Node, Remediation
+from gpufleet_provider.together.simulator.replies import remediation_reply
 
 MODES = tuple(
     f"REMEDIATION_MODE_{mode}"

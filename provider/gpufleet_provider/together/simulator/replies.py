@@ -8,10 +8,9 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from gpufleet_provider.simulator.clock import rfc3339
-
-from .catalogue import GPU_SHAPES, GPUS_PER_NODE
-from .records import Cluster, Node, PhaseChange, Remediation, Volume
-from .switches import TogetherSwitches
+from gpufleet_provider.together.simulator.catalogue import GPU_SHAPES, GPUS_PER_NODE
+from gpufleet_provider.together.simulator.records import Cluster, Node, PhaseChange, Remediation, Volume
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 ORGANIZATION_ID = "org-simulated"
 DEFAULT_PROJECT_ID = "proj-simulated"

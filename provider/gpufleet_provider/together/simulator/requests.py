@@ -7,9 +7,15 @@ from typing import Any
 
 from gpufleet_provider.simulator.clock import rfc3339
 from gpufleet_provider.simulator.wire import Body, Refusal
-
-from .catalogue import GPUS_PER_NODE, STOCK_GPUS, Driver, driver_id, find_driver, find_driver_pair
-from .records import AddOn
+from gpufleet_provider.together.simulator.catalogue import (
+    GPUS_PER_NODE,
+    STOCK_GPUS,
+    Driver,
+    driver_id,
+    find_driver,
+    find_driver_pair,
+)
+from gpufleet_provider.together.simulator.records import AddOn
 
 CLUSTER_TYPES = ("KUBERNETES", "SLURM")
 BILLING_TYPES = ("RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY")

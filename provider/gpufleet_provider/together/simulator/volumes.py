@@ -9,13 +9,12 @@ from uuid import uuid4
 from gpufleet_provider.simulator.ledger import entry
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
 from gpufleet_provider.simulator.world import Event, SimulatedCloud
-
-from .catalogue import DOLLARS_PER_TIB_HOUR
-from .lifecycle import VOLUME_DELETE_SECONDS, VOLUME_SECONDS
-from .records import Cluster, Volume
-from .replies import DEFAULT_PROJECT_ID, volume_reply
-from .requests import VolumeRequest, read_volume
-from .switches import TogetherSwitches
+from gpufleet_provider.together.simulator.catalogue import DOLLARS_PER_TIB_HOUR
+from gpufleet_provider.together.simulator.lifecycle import VOLUME_DELETE_SECONDS, VOLUME_SECONDS
+from gpufleet_provider.together.simulator.records import Cluster, Volume
+from gpufleet_provider.together.simulator.replies import DEFAULT_PROJECT_ID, volume_reply
+from gpufleet_provider.together.simulator.requests import VolumeRequest, read_volume
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 
 class Volumes:
