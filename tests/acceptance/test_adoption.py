@@ -46,7 +46,7 @@ def stack(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
 def from_outside(stack: Stack, **changed: Any) -> str:
     """Create a Together cluster as somebody else would, and return its id."""
     reply = httpx.post(
-        f"{stack.simulator.together_url}/compute/clusters",
+        f"{stack.simulator.base_url('together')}/compute/clusters",
         headers={"Authorization": f"Bearer {KEY}"},
         json={**TRAIN, **changed},
     )

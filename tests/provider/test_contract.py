@@ -350,12 +350,12 @@ def simulator() -> Iterator[RunningSimulator]:
 
 @pytest.fixture(scope="module")
 def together_client(simulator: RunningSimulator) -> Iterator[CloudClient]:
-    yield from client_of(together.CLOUD, simulator.together_url)
+    yield from client_of(together.CLOUD, simulator.base_url("together"))
 
 
 @pytest.fixture(scope="module")
 def shadeform_client(simulator: RunningSimulator) -> Iterator[CloudClient]:
-    yield from client_of(shadeform.CLOUD, simulator.shadeform_url)
+    yield from client_of(shadeform.CLOUD, simulator.base_url("shadeform"))
 
 
 def client_of(cloud: Cloud, url: str) -> Iterator[CloudClient]:

@@ -50,7 +50,10 @@ def account(simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def configure(simulator: RunningSimulator, key: str | None) -> None:
-    addresses = {"together:baseUrl": simulator.together_url, "shadeform:baseUrl": simulator.shadeform_url}
+    addresses = {
+        "together:baseUrl": simulator.base_url("together"),
+        "shadeform:baseUrl": simulator.base_url("shadeform"),
+    }
     keys = {"together:apiKey": key, "shadeform:apiKey": key} if key else {}
     pulumi.runtime.set_all_config({**addresses, **keys})
 
@@ -59,7 +62,9 @@ def configure(simulator: RunningSimulator, key: str | None) -> None:
 def cluster_id(simulator: RunningSimulator) -> str:
     """A cluster that is ready."""
     posted = httpx.post(
-        f"{simulator.together_url}/compute/clusters", json=CLUSTER, headers={"Authorization": "Bearer simulated"}
+        f"{simulator.base_url('together')}/compute/clusters",
+        json=CLUSTER,
+        headers={"Authorization": "Bearer simulated"},
     )
     simulator.advance(4 * 3600)
     return posted.json()["cluster_id"]
@@ -67,7 +72,9 @@ def cluster_id(simulator: RunningSimulator) -> str:
 
 @pytest.fixture(scope="module")
 def machines_id(simulator: RunningSimulator) -> str:
-    posted = httpx.post(f"{simulator.shadeform_url}/clusters/create", json=MACHINES, headers={"X-API-KEY": "simulated"})
+    posted = httpx.post(
+        f"{simulator.base_url('shadeform')}/clusters/create", json=MACHINES, headers={"X-API-KEY": "simulated"}
+    )
     simulator.advance(4 * 3600)
     return posted.json()["id"]
 
@@ -115,7 +122,7 @@ def test_a_kubeconfig_is_yaml_and_secret(cluster_id: str) -> None:
 
 def test_a_cluster_that_has_no_kubeconfig_yet_is_said_to_have_none(simulator: RunningSimulator) -> None:
     posted = httpx.post(
-        f"{simulator.together_url}/compute/clusters",
+        f"{simulator.base_url('together')}/compute/clusters",
         json={**CLUSTER, "cluster_name": "new"},
         headers={"Authorization": "Bearer simulated"},
     )
@@ -168,7 +175,7 @@ def test_the_environment_is_used_where_the_configuration_is_silent(
 ) -> None:
     pulumi.runtime.set_all_config({})
     monkeypatch.setenv("TOGETHER_API_KEY", "simulated")
-    monkeypatch.setenv("TOGETHER_BASE_URL", simulator.together_url)
+    monkeypatch.setenv("TOGETHER_BASE_URL", simulator.base_url("together"))
     assert together.get_regions()
 
 

@@ -1,4 +1,4 @@
-"""The clouds' own time: as fast as wanted, or moved only by hand."""
+"""Cloud time, which runs at any speed or moves only by hand, and RFC 3339."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Clock:
         self._rebase(self.now() + seconds)
 
     def set_speed(self, speed: float) -> None:
-        """From now on `speed` cloud seconds pass per wall second."""
+        """Let `speed` cloud seconds pass per wall second from now on."""
         self._rebase(self.now())
         self.speed = speed
 
     def state(self) -> dict[str, float]:
-        """What `restore` needs."""
+        """What `restore` takes."""
         return {"speed": self.speed, "base_wall": self.base_wall, "base_cloud": self.base_cloud}
 
     def restore(self, state: dict[str, float]) -> None:
-        """Go on as if the simulator had never stopped: time passed while it was down, unless time moves by hand."""
+        """Continue from a saved state: cloud time has passed while the simulator was down, unless its speed is 0."""
         self.speed, self.base_wall, self.base_cloud = state["speed"], state["base_wall"], state["base_cloud"]
 
     def _rebase(self, cloud_time: float) -> None:
@@ -59,7 +59,7 @@ def rfc3339(instant: float) -> str:
 
 
 def parse_rfc3339(text: str) -> float | None:
-    """Seconds since 1970, or None where `text` is no RFC 3339 instant with an offset."""
+    """Seconds since 1970, or None if `text` is not an RFC 3339 instant with an offset."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""`/_sim`: the simulator's own controls over HTTP, one line each over the methods of `Simulation`."""
+"""The simulator's own controls over HTTP, under `/_sim`: the methods of `Simulation` as routes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ def controls(simulation: Simulation) -> Blueprint:
     """The routes under `/_sim`.
 
     GET ledger, live_history, requests, requests/log, faults, clock, switches, health; DELETE faults, faults/{id},
-    requests; POST faults, clock, switches, reset, {clusters|volumes|instances|ssh_keys}/{id}/{action}.
+    requests; POST faults, clock, switches, reset, {kind}/{id}/{action}, where the kind is one of the ledger's, such as
+    `clusters`.
     """
     api = Blueprint("sim", __name__, url_prefix="/_sim")
 
     def get(path: str, answer: Callable[[], Any]) -> None:
         api.add_url_rule(path, f"get {path}".replace(".", " "), lambda: _json(answer()), methods=["GET"])
 
-    get("/health", lambda: {"ok": True, "pid": os.getpid(), "clouds": list(simulation.world.clouds)})
+    get("/health", lambda: {"ok": True, "pid": os.getpid(), "clouds": list(simulation.clouds)})
     get("/ledger", simulation.ledger)
     get("/live_history", simulation.live_history)
     get("/requests", simulation.requests)
@@ -72,7 +73,7 @@ def controls(simulation: Simulation) -> Blueprint:
         simulation.reset(Settings(**{**vars(simulation.settings), **body}))
         return _json(simulation.clock())
 
-    @api.post("/<any(clusters, volumes, instances, ssh_keys):_kind>/<record_id>/<action>")
+    @api.post(f"/<any({', '.join(simulation.kinds())}):_kind>/<record_id>/<action>")
     def intervene(_kind: str, record_id: str, action: str) -> Response:
         simulation.intervene(record_id, action, _object(None))
         return _json({})

@@ -1,4 +1,4 @@
-"""What goes wrong, on demand: rules that say which calls fail, how, and how often."""
+"""Faults on demand: rules that say which calls fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-FateKind = Literal["provisioning_failed", "degraded", "paused", "vanished", "stuck"]
+PlannedFailureKind = Literal["provisioning_failed", "degraded", "paused", "vanished", "stuck"]
 FaultKind = Literal[
     "status",
     "rate_limited",
@@ -29,37 +29,37 @@ FaultKind = Literal[
     "stuck",
 ]
 
-_FATES = ("provisioning_failed", "degraded", "paused", "vanished", "stuck")
-_AFTER_THE_ACT = ("reply_lost", "garbage", "empty", "empty_list", "truncated")
+_PLANNED = ("provisioning_failed", "degraded", "paused", "vanished", "stuck")
+_CARRIED_OUT = ("reply_lost", "garbage", "empty", "empty_list", "truncated")
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What will become of a cluster that is being created."""
+class PlannedFailure:
+    """A failure of a cluster that is being created."""
 
-    kind: FateKind
+    kind: PlannedFailureKind
     phase: str | None
-    """Where it gets stuck or fails, in the vendor's words; None leaves it to the cloud."""
+    """The vendor's phase or status in which the cluster gets stuck or fails; None is the cloud's usual one."""
     after_seconds: float | None
-    """Cloud time after the creation; None means when it would have been ready."""
+    """Cloud time from the creation to the failure; None is when the cluster would have been ready."""
 
 
 class FaultRule(BaseModel):
     """One rule.
 
     Which calls: `cloud`, `method`, `path` (a glob, with or without the cloud's prefix, over the route's template or the
-    real path) and `name` (a glob over the name in the body). Without `path`, the faults of a cluster's life
-    (`provisioning_failed`, `degraded`, `paused`, `vanished`, `stuck`, `sold_out`) match the calls that create a
-    cluster.
+    real path) and `name` (a glob over the name in the body). Without `path`, `sold_out` and the planned failures
+    (`provisioning_failed`, `degraded`, `paused`, `vanished`, `stuck`) match the calls that create a cluster.
 
     Which of those: the `nth` (from 1; one or several), all `after` the first so many, every `every`th, or each with a
     `probability` (seeded); at most `times` in all, by default once, and without end where `nth`, `every` or
     `probability` says how often. `times: 0` means without end.
 
     What: `status` (with `body` and `headers`), `rate_limited` (429 with `Retry-After`), `slow` (`delay_seconds` of wall
-    time), `reset` (a TCP reset before anything is done), `reply_lost` (done, then a TCP reset), `garbage` (200 and
-    nonsense), `empty` (200 and no body), `empty_list` (200 and every list empty), `truncated` (200, cut off), or a
-    cluster's fate. `accepted` says whether the call is carried out all the same; for `slow`, before the delay.
+    time), `reset` (a TCP reset before the call is carried out), `reply_lost` (carried out, then a TCP reset), `garbage`
+    (200 and HTML), `empty` (200 and no body), `empty_list` (200 and every list empty), `truncated` (200, cut off), or a
+    planned failure of the cluster. `accepted` says whether the call is carried out all the same; for `slow`, before the
+    delay.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -91,20 +91,20 @@ class FaultRule(BaseModel):
     _random: random.Random = PrivateAttr(default_factory=random.Random)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Seed the rule's own dice."""
+        """Seed the rule's own random numbers."""
         self._random.seed(self.seed)
 
     @property
-    def is_fate(self) -> bool:
-        """Whether the rule changes a cluster's life instead of a reply."""
-        return self.fault in _FATES
+    def plans_failure(self) -> bool:
+        """Whether the rule makes the created cluster fail, instead of the call."""
+        return self.fault in _PLANNED
 
     @property
     def carried_out(self) -> bool:
-        """Whether the call takes effect although its reply is spoilt."""
+        """Whether the call takes effect although its reply is not the usual one."""
         if self.fault == "slow":
             return True
-        return self.accepted if self.accepted is not None else self.fault in _AFTER_THE_ACT
+        return self.accepted if self.accepted is not None else self.fault in _CARRIED_OUT
 
     @property
     def _limit(self) -> int | None:
@@ -112,8 +112,8 @@ class FaultRule(BaseModel):
             return self.times or None
         return None if self.nth is not None or self.every is not None or self.probability is not None else 1
 
-    def strikes(self, facts: CallFacts) -> bool:
-        """Whether this call is hit; counts it either way."""
+    def hit(self, facts: CallFacts) -> bool:
+        """Whether the rule applies to this call; counts the call in `matched` and `hits`."""
         if not self._matches(facts):
             return False
         self.matched += 1
@@ -143,14 +143,14 @@ class FaultRule(BaseModel):
             return False
         if self.path is not None:
             return any(fnmatchcase(path, self.path) for path in facts.paths)
-        if self.is_fate or self.fault == "sold_out":
+        if self.plans_failure or self.fault == "sold_out":
             return facts.creates == "cluster"
         return True
 
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What rules look at."""
+    """What a rule looks at to decide whether it matches a call."""
 
     cloud: str
     method: str
@@ -159,35 +159,39 @@ class CallFacts:
     creates: str | None
 
 
-class FaultBook:
-    """All rules, in the order in which they were made; the first that spoils a reply wins."""
+class FaultRules:
+    """All rules, in the order in which they were made; the first one that changes the reply to a call wins."""
 
     def __init__(self) -> None:
         self._rules: list[FaultRule] = []
-        self._made = 0
+        self._count = 0
 
     def add(self, rule: Mapping[str, Any]) -> FaultRule:
-        """Make a rule; raises pydantic's `ValidationError` where it is none."""
+        """Add a rule; raises pydantic's `ValidationError` for one that is not valid."""
         made = FaultRule.model_validate(rule)
-        self._made += 1
-        made.id = made.id or f"fault-{self._made}"
+        self._count += 1
+        made.id = made.id or f"fault-{self._count}"
         self._rules.append(made)
         return made
 
-    def strike(self, facts: CallFacts) -> tuple[FaultRule | None, list[Fate]]:
-        """The rule that spoils this call's reply, and what awaits the cluster that it creates."""
-        spoilt: FaultRule | None = None
-        fates: list[Fate] = []
+    def match(self, facts: CallFacts) -> tuple[FaultRule | None, list[PlannedFailure]]:
+        """The rule that changes the reply to this call, if any, and the failures of the cluster that it creates.
+
+        Counts the call in every rule that was asked.
+        """
+        matching: FaultRule | None = None
+        planned: list[PlannedFailure] = []
         for rule in self._rules:
-            if spoilt is not None and not rule.is_fate:
+            if matching is not None and not rule.plans_failure:
                 continue
-            if not rule.strikes(facts):
+            if not rule.hit(facts):
                 continue
-            if rule.is_fate:
-                fates.append(Fate(rule.fault, rule.phase, rule.after_seconds))  # pyright: ignore[reportArgumentType]
+            if rule.plans_failure:
+                failure = PlannedFailure(rule.fault, rule.phase, rule.after_seconds)  # pyright: ignore[reportArgumentType]
+                planned.append(failure)
             else:
-                spoilt = rule
-        return spoilt, fates
+                matching = rule
+        return matching, planned
 
     @property
     def is_empty(self) -> bool:
@@ -195,11 +199,11 @@ class FaultBook:
         return not self._rules
 
     def report(self) -> list[dict[str, Any]]:
-        """Every rule with the calls it has matched and those it really hit."""
+        """Every rule, with how many calls it matched and to how many it applied."""
         return [rule.model_dump(exclude_defaults=True) | _counts(rule) for rule in self._rules]
 
     def clear(self, rule_id: str | None = None) -> None:
-        """Forget one rule, or all."""
+        """Remove one rule, or all."""
         self._rules = [rule for rule in self._rules if rule_id is not None and rule.id != rule_id]
 
 

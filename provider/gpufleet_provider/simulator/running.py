@@ -1,4 +1,4 @@
-"""The simulator inside a test's own process: a real socket, and its controls as methods."""
+"""The simulator inside a test's own process: a real socket, and the controls as methods."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from gpufleet_provider.simulator.simulation import DEFAULT_CANARY, DEFAULT_SPEED
 
 
 class RunningSimulator:
-    """What `running` yields. `url` is `http://127.0.0.1:<port>`; the base URLs of the clouds are made from it."""
+    """What `running` yields. `url` is `http://127.0.0.1:<port>`; each cloud answers below it, at its `base_url`."""
 
     def __init__(self, server: Server) -> None:
         self.simulation = server.simulation
         self.url = server.url
-        self.together_url = f"{server.url}/together/v1"
-        self.shadeform_url = f"{server.url}/shadeform/v1"
+
+    def base_url(self, cloud: str) -> str:
+        """The address to configure for a cloud, such as `http://127.0.0.1:<port>/together/v1` for `together`."""
+        return self.url + self.simulation.clouds[cloud].prefix
 
     def ledger(self) -> dict[str, Any]:
-        """Everything ever created, by kind, and what it cost."""
+        """Everything that was ever created, by kind, and what it cost."""
         return self.simulation.ledger()
 
     def live(self) -> list[dict[str, Any]]:
-        """The clusters of the ledger that still exist, those that are being deleted included."""
+        """The ledger's lines of the clusters that still exist, including those that are being deleted."""
         return [line for line in self.ledger()["clusters"] if line["deleted_at"] is None]
 
     def live_history(self) -> list[dict[str, Any]]:
-        """Per cloud and cluster name: every life, and `max_live`, the most that lived at once."""
+        """Per cloud and cluster name: every cluster that had it, and `max_live`, the most that existed at once."""
         return self.simulation.live_history()
 
     def requests(self) -> dict[str, int]:
@@ -42,23 +44,23 @@ class RunningSimulator:
         return self.simulation.request_log()
 
     def clear_requests(self) -> None:
-        """Count from zero."""
+        """Set the counts to zero, and clear the log."""
         self.simulation.clear_requests()
 
     def fault(self, fault: str, **rule: Any) -> str:
-        """Make a fault rule, as in `fault("status", method="POST", status=503, times=2)`; returns its id."""
+        """Add a fault rule, as in `fault("status", method="POST", status=503, times=2)`; returns its id."""
         return self.simulation.add_fault({"fault": fault, **rule}).id
 
     def faults(self) -> list[dict[str, Any]]:
-        """Every rule with `matched` and `hits`."""
+        """Every fault rule, with `matched` and `hits`."""
         return self.simulation.faults.report()
 
     def clear_faults(self, rule_id: str | None = None) -> None:
-        """Forget one rule, or all."""
+        """Remove one fault rule, or all."""
         self.simulation.clear_faults(rule_id)
 
     def advance(self, seconds: float) -> None:
-        """Let cloud time pass at once."""
+        """Let `seconds` of cloud time pass at once."""
         self.simulation.set_clock(advance_seconds=seconds)
 
     def now(self) -> float:
@@ -66,15 +68,15 @@ class RunningSimulator:
         return float(self.simulation.clock()["now_seconds"])
 
     def switch(self, cloud: str, **switches: Any) -> None:
-        """Answer open questions of a cloud anew."""
+        """Set switches of a cloud."""
         self.simulation.set_switches({cloud: switches})
 
     def intervene(self, record_id: str, action: str, **details: Any) -> None:
-        """Do something to a cluster, volume, instance or key from outside: `vanish`, `degrade`, `edit`, …"""
+        """Do something to a record that no API call did: `vanish`, `degrade`, `edit`, …"""
         self.simulation.intervene(record_id, action, details)
 
     def reset(self) -> None:
-        """Forget everything, and begin again with the settings of the start."""
+        """Delete everything, and start again with the first settings."""
         self.simulation.reset()
 
 

@@ -1,6 +1,6 @@
-"""The simulator's HTTP: both clouds' routes, the controls under `/_sim`, and faults down to the socket.
+"""The simulator's HTTP server: every cloud's routes, the controls under `/_sim`, and faults down to the socket.
 
-Waitress serves it, because a worker can get at its connection: a reset is a real TCP reset, and a reply that is lost is
+It is Waitress, because there a worker has access to its connection: a reset is a real TCP reset, and a lost reply is
 lost after the call was carried out and committed.
 """
 
@@ -24,11 +24,11 @@ from waitress.task import WSGITask
 from waitress.wasyncore import close_all
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from gpufleet_provider.simulator.cloud import SimulatedCloud
 from gpufleet_provider.simulator.controls import controls
 from gpufleet_provider.simulator.faults import FaultRule
 from gpufleet_provider.simulator.simulation import Settings, Simulation
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route, json_bytes
-from gpufleet_provider.simulator.world import SimulatedCloud
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -42,7 +42,7 @@ class Server:
     """A simulation on a loopback port, served by its own threads until `stop`."""
 
     def __init__(self, simulation: Simulation, *, host: str = "127.0.0.1", port: int = 0, threads: int = 48) -> None:
-        """Binds at once; port 0 takes a free one. Raises OSError where the port is taken, ValueError off loopback."""
+        """Listen at once; port 0 takes a free one. Raises OSError if the port is in use, ValueError off loopback."""
         if host not in _LOOPBACK:
             raise ValueError(f"the simulator only listens on loopback, not on {host}")
         self.simulation = simulation
@@ -77,7 +77,7 @@ class Server:
             close_all(self._open)
 
     def stop(self) -> None:
-        """End `run` from another thread, and every connection with it."""
+        """End `run` and close every connection; called from another thread."""
         self._stopping.set()
         with self._closing:
             self._server.trigger.pull_trigger(self._leave_loop)
@@ -85,7 +85,7 @@ class Server:
     def _leave_loop(self) -> None:
         """End the server's loop, which runs as long as it has sockets; they stay open until the workers are done.
 
-        A worker that closed a file descriptor under another's hands would write into whatever gets its number next.
+        A file descriptor that is closed while a worker still writes to it may by then belong to another file.
         """
         self._open = dict(self._server._map)
         self._server._map.clear()
@@ -101,7 +101,7 @@ class Server:
     def _make_app(self) -> Flask:
         app = Flask("gpufleet-simulator", static_folder=None)
         app.url_map.strict_slashes = False
-        for name, cloud in self.simulation.world.clouds.items():
+        for name, cloud in self.simulation.clouds.items():
             for index, route in enumerate(cloud.routes):
                 rule = (cloud.prefix + route.path).replace("{", "<").replace("}", ">")
                 app.add_url_rule(
@@ -117,13 +117,13 @@ class Server:
 
     def _view(self, cloud_name: str, index: int, template: str) -> Any:
         def view(**params: str) -> Response:
-            # Looked up anew, because a reset makes new clouds.
-            cloud = self.simulation.world.clouds[cloud_name]
+            # Looked up for each call, because a reset makes new clouds.
+            cloud = self.simulation.clouds[cloud_name]
             return self._answer(cloud, cloud.routes[index], template, params)
 
         return view
 
-    def _answer(self, cloud: SimulatedCloud, route: Route, template: str, params: dict[str, str]) -> Response:
+    def _answer(self, cloud: SimulatedCloud[Any], route: Route, template: str, params: dict[str, str]) -> Response:
         call = Call(
             method=request.method,
             path=request.path,
@@ -133,18 +133,18 @@ class Server:
             headers=request.headers,
             body=request.get_data(),
         )
-        rule = self.simulation.strike(cloud, route, call)
-        reply = self._spoilt(cloud, route, call, rule) if rule else self.simulation.answer(cloud, route, call)
+        rule = self.simulation.matching_fault(cloud, route, call)
+        reply = self._faulty(cloud, route, call, rule) if rule else self.simulation.answer(cloud, route, call)
         status = None if request.environ.get(_RESET) else reply.status
-        self.simulation.note(call.method, template, call.path, status, rule.fault if rule else None)
+        self.simulation.log_request(call.method, template, call.path, status, rule.fault if rule else None)
         response = Response(reply.body, reply.status, reply.headers, content_type=reply.content_type)
         if rule is not None and rule.fault == "truncated":
             response.automatically_set_content_length = False
             response.headers["Content-Length"] = str(2 * len(reply.body) + 1)
         return response
 
-    def _spoilt(self, cloud: SimulatedCloud, route: Route, call: Call, rule: FaultRule) -> Reply:
-        """The reply as a fault rule wants it, or the mark that there is none."""
+    def _faulty(self, cloud: SimulatedCloud[Any], route: Route, call: Call, rule: FaultRule) -> Reply:
+        """The reply that a fault rule asks for, or a mark in the environment that the connection is reset."""
         if rule.fault == "slow" and not rule.accepted and self._stopping.wait(rule.delay_seconds):
             request.environ[_RESET] = True
             return Reply.of({})
@@ -160,13 +160,13 @@ class Server:
             limited.headers["Retry-After"] = f"{rule.retry_after_seconds:g}"
             return limited
         elif rule.fault == "sold_out":
-            return cloud.refuse(cloud.sold_out(call))
+            return cloud.refuse(cloud.sold_out())
         elif rule.fault == "garbage":
             return Reply(200, b"<html><body>upstream connect error</body></html>", "text/html")
         elif rule.fault == "empty":
             return Reply(200, b"")
         elif rule.fault == "empty_list":
-            return Reply(200, json_bytes(_emptied(reply)))
+            return Reply(200, json_bytes(_with_empty_lists(reply)))
         elif rule.fault == "truncated":
             return Reply(200, reply.body[: len(reply.body) // 2])
         return reply
@@ -174,18 +174,18 @@ class Server:
     def _unrouted(self, error: HTTPException) -> Response:
         """404 and 405 in the shape of the cloud that was asked."""
         path = request.path
-        for cloud in self.simulation.world.clouds.values():
+        for cloud in self.simulation.clouds.values():
             if path == cloud.prefix or path.startswith(cloud.prefix + "/"):
-                self.simulation.note(request.method, path, path, error.code, None)
-                words = "Method not allowed" if isinstance(error, MethodNotAllowed) else "Not found"
+                self.simulation.log_request(request.method, path, path, error.code, None)
+                reason = "Method not allowed" if isinstance(error, MethodNotAllowed) else "Not found"
                 if not isinstance(error, (MethodNotAllowed, NotFound)):
-                    words = error.name
-                reply = cloud.refuse(Refusal(error.code or 500, f"{words}: {request.method} {path}"))
+                    reason = error.name
+                reply = cloud.refuse(Refusal(error.code or 500, f"{reason}: {request.method} {path}"))
                 return Response(reply.body, reply.status, content_type=reply.content_type)
         return Response(json_bytes({"error": f"{error.name}: {path}"}), error.code, content_type="application/json")
 
 
-def _status(cloud: SimulatedCloud, rule: FaultRule) -> Reply:
+def _status(cloud: SimulatedCloud[Any], rule: FaultRule) -> Reply:
     if rule.body is None:
         reply = cloud.refuse(Refusal(rule.status, f"simulated {rule.status}"))
     elif isinstance(rule.body, str):
@@ -196,7 +196,7 @@ def _status(cloud: SimulatedCloud, rule: FaultRule) -> Reply:
     return reply
 
 
-def _emptied(reply: Reply) -> dict[str, Any]:
+def _with_empty_lists(reply: Reply) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(reply.body)
     return {name: [] if isinstance(value, list) else value for name, value in body.items()}
 
@@ -211,7 +211,7 @@ def serve(
 ) -> None:
     """Run a simulator in this thread until SIGTERM or Ctrl-C; `on_ready(url)` is called once it listens.
 
-    Raises StateInUse for a state file that is taken, OSError for a port that is, ValueError for a host off loopback.
+    Raises UnusableState for the state file, OSError for a port that is in use, ValueError for a host off loopback.
     """
     simulation = Simulation(settings, state)
     try:
@@ -229,7 +229,7 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
 
 
 class _Task(WSGITask):
-    """Shows the application its connection."""
+    """Passes its connection to the application."""
 
     def get_environment(self) -> Any:
         environ: Any = super().get_environment()

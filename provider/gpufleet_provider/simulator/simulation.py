@@ -1,4 +1,4 @@
-"""Both clouds, the fault rules and the record of all requests, without HTTP: what `/_sim` offers, as methods."""
+"""The simulator without HTTP: every cloud, the fault rules, the log of requests, and the controls as methods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,11 +17,12 @@ from pydantic import ValidationError
 
 from gpufleet_provider import CLOUDS
 from gpufleet_provider.simulator.clock import rfc3339
-from gpufleet_provider.simulator.faults import CallFacts, FaultBook, FaultRule
+from gpufleet_provider.simulator.cloud import SimulatedCloud
+from gpufleet_provider.simulator.database import Database, UnusableState
+from gpufleet_provider.simulator.faults import CallFacts, FaultRule, FaultRules
 from gpufleet_provider.simulator.ledger import live_history
-from gpufleet_provider.simulator.store import Store
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
-from gpufleet_provider.simulator.world import SimulatedCloud, World
+from gpufleet_provider.simulator.world import World
 
 DEFAULT_SPEED = 60.0
 """At this speed a cluster is ready after about ten seconds."""
@@ -36,7 +38,8 @@ class Settings:
 
     `speed` is cloud seconds per wall second; 0 means that time moves only by hand. `provisioning_seconds` is a range
     of wall time (of cloud time when `speed` is 0) that replaces the usual provisioning time, drawn per cluster name
-    and `seed`. `switches` answers the clouds' open questions, by cloud and name. `canary` begins every secret.
+    and `seed`. `switches` are those that differ from their defaults, by cloud and name. Every secret starts with
+    `canary`.
     """
 
     speed: float = DEFAULT_SPEED
@@ -47,7 +50,12 @@ class Settings:
 
 
 class BadControl(Exception):
-    """A request to `/_sim` that makes no sense; says why in one line."""
+    """A control was called with something that is not valid; says in one line with what."""
+
+
+def base_urls(url: str) -> dict[str, str]:
+    """The address of each cloud in a simulator that listens at `url`, by the cloud's name."""
+    return {name: url + cloud.prefix for name, cloud in _cloud_types().items()}
 
 
 class Simulation:
@@ -55,26 +63,24 @@ class Simulation:
 
     def __init__(self, settings: Settings, state: Path | None = None) -> None:
         self.settings = settings
-        self.faults = FaultBook()
-        self._store = Store(state)
+        self.faults = FaultRules()
+        self._database = Database(state)
         self._lock = threading.RLock()
-        self.world = self._new_world()
+        self.world, self.clouds = self._new_world()
         self._counts: Counter[str] = Counter()
         self._log: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
         self._log_lock = threading.Lock()
-        kept = self._store.get("clock")
-        if kept is not None:
-            self.world.clock.restore(kept)
-            if kept["speed"] != settings.speed:
-                self.world.clock.set_speed(settings.speed)
-            self.world.now = self.world.clock.now()
-            self._switch(self._store.get("switches") or {})
-        self._switch(settings.switches)
-        self._load()
+        try:
+            self._restore_settings()
+            self._switch(settings.switches)
+            self._load()
+        except (BadControl, UnusableState):
+            self._database.close()
+            raise
 
     # The clouds.
 
-    def answer(self, cloud: SimulatedCloud, route: Route, call: Call) -> Reply:
+    def answer(self, cloud: SimulatedCloud[Any], route: Route, call: Call) -> Reply:
         """Carry out one call and commit what it changed."""
         world = cloud.world
         with self._lock:
@@ -83,7 +89,7 @@ class Simulation:
             world.settle()
             try:
                 if not route.public:
-                    cloud.authorize(call, route)
+                    cloud.authorize(call)
                 reply = route.answer(call)
             except Refusal as refusal:
                 reply = cloud.refuse(refusal)
@@ -91,18 +97,18 @@ class Simulation:
                 world.save()
         return reply
 
-    def strike(self, cloud: SimulatedCloud, route: Route, call: Call) -> FaultRule | None:
-        """The fault that spoils this call's reply, if any; what awaits the cluster goes into `call.fates`."""
+    def matching_fault(self, cloud: SimulatedCloud[Any], route: Route, call: Call) -> FaultRule | None:
+        """The fault rule that changes the reply to this call, if any; sets `call.planned_failures`."""
         if self.faults.is_empty:
             return None
         with self._lock:
             paths = (call.template, call.path, route.path, call.path.removeprefix(cloud.prefix))
-            facts = CallFacts(cloud.name, call.method, paths, _name_in(call), route.creates)
-            spoilt, call.fates = self.faults.strike(facts)
-        return spoilt
+            facts = CallFacts(cloud.name, call.method, paths, _name_in(call, cloud.name_fields), route.creates)
+            rule, call.planned_failures = self.faults.match(facts)
+        return rule
 
-    def note(self, method: str, template: str, path: str, status: int | None, fault: str | None) -> None:
-        """Count a request; `status` is None where no reply was sent."""
+    def log_request(self, method: str, template: str, path: str, status: int | None, fault: str | None) -> None:
+        """Count and log a request; `status` is None if no reply was sent."""
         with self._log_lock:
             self._counts[f"{method} {template}"] += 1
             self._log.append({"at": time.time(), "method": method, "path": path, "status": status, "fault": fault})
@@ -110,21 +116,26 @@ class Simulation:
     # The controls.
 
     def ledger(self) -> dict[str, Any]:
-        """Everything ever created, by kind, over both clouds, and the sum of what it cost."""
+        """Everything that was ever created in any cloud, by kind, and what each cloud cost in all."""
         with self._settled() as world:
             lines: dict[str, list[dict[str, Any]]] = {}
-            for cloud in world.clouds.values():
+            for cloud in self.clouds.values():
                 for kind, entries in cloud.ledger().items():
                     lines.setdefault(kind, []).extend(entries)
-            totals = {name: round(cloud.account.dollars(world.now), 4) for name, cloud in world.clouds.items()}
+            totals = {name: round(cloud.account.dollars(world.now), 4) for name, cloud in self.clouds.items()}
         return {**lines, "cost": totals}
 
     def live_history(self) -> list[dict[str, Any]]:
-        """Per cloud and cluster name: every life, and the most that lived at once."""
+        """Per cloud and cluster name: every cluster that had it, and the most that existed at once."""
         return live_history(self.ledger()["clusters"])
 
+    def kinds(self) -> list[str]:
+        """The kinds of records that the ledger has, such as `clusters`."""
+        stores = [store for cloud in self.clouds.values() for store in cloud.stores if store.in_ledger]
+        return list(dict.fromkeys(store.plural for store in stores))
+
     def requests(self) -> dict[str, int]:
-        """How often each route was called, ids as templates."""
+        """How often each route was called, by method and template."""
         with self._log_lock:
             return dict(sorted(self._counts.items()))
 
@@ -134,13 +145,13 @@ class Simulation:
             return list(self._log)
 
     def clear_requests(self) -> None:
-        """Count from zero."""
+        """Set the counts to zero, and clear the log."""
         with self._log_lock:
             self._counts.clear()
             self._log.clear()
 
     def add_fault(self, rule: Mapping[str, Any]) -> FaultRule:
-        """Make a fault rule (`FaultRule` says what one can hold)."""
+        """Add a fault rule; `FaultRule` describes its fields."""
         with self._lock:
             try:
                 return self.faults.add(rule)
@@ -148,7 +159,7 @@ class Simulation:
                 raise BadControl(_one_line(error)) from None
 
     def clear_faults(self, rule_id: str | None = None) -> None:
-        """Forget one rule, or all."""
+        """Remove one fault rule, or all."""
         with self._lock:
             self.faults.clear(rule_id)
 
@@ -160,7 +171,7 @@ class Simulation:
     def set_clock(
         self, *, advance_seconds: float | None = None, speed: float | None = None, now: float | None = None
     ) -> dict[str, Any]:
-        """Let cloud time pass at once, up to `now` or by `advance_seconds`; change its speed; never back."""
+        """Let cloud time pass at once, up to `now` or by `advance_seconds`, and change its speed."""
         with self._settled() as world:
             forward = now - world.clock.now() if now is not None else advance_seconds or 0.0
             if forward < 0 or (speed is not None and speed < 0):
@@ -172,40 +183,36 @@ class Simulation:
         return self.clock()
 
     def set_switches(self, switches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Answer open questions anew, by cloud and name; returns all answers."""
+        """Set switches, by cloud and name; returns all of them."""
         with self._settled():
             self._switch(switches)
             self._keep_settings()
         return self.switches()
 
     def switches(self) -> dict[str, Any]:
-        """Every switch and how it stands."""
-        return {name: cloud.switches.model_dump() for name, cloud in self.world.clouds.items()}
+        """The value of every switch."""
+        return {name: cloud.switches.model_dump() for name, cloud in self.clouds.items()}
 
     def intervene(self, record_id: str, action: str, details: Mapping[str, Any]) -> None:
-        """Do something to a cluster, volume, instance or key that no API call did."""
-        with self._settled() as world:
-            for cloud in world.clouds.values():
-                record = next((it for it in cloud.records() if it.id == record_id and it.gone is None), None)
-                if record is None:
-                    continue
-                try:
-                    cloud.intervene(record, action, details)
-                except Refusal as refusal:
-                    raise BadControl(refusal.message) from None
-                except (KeyError, TypeError, ValueError) as error:
-                    raise BadControl(f"{action}: bad details: {error}") from None
-                return
+        """Do something to a record that no API call did."""
+        with self._settled():
+            try:
+                if any(cloud.intervene(record_id, action, details) for cloud in self.clouds.values()):
+                    return
+            except Refusal as refusal:
+                raise BadControl(refusal.message) from None
+            except (KeyError, TypeError, ValueError) as error:
+                raise BadControl(f"{action}: bad details: {error}") from None
         raise BadControl(f"there is no {record_id!r}")
 
     def reset(self, settings: Settings | None = None) -> None:
-        """Forget everything, and begin again at the machine's time."""
+        """Delete everything, and start again at the machine's time."""
         with self._lock:
             self.settings = settings or self.settings
-            self._store.clear()
-            self.faults = FaultBook()
+            self._database.clear()
+            self.faults = FaultRules()
             self.clear_requests()
-            self.world = self._new_world()
+            self.world, self.clouds = self._new_world()
             self._switch(self.settings.switches)
             self._load()
 
@@ -213,63 +220,62 @@ class Simulation:
         """Save and release the state file."""
         with self._settled() as world:
             world.save()
-            self._store.close()
+            self._database.close()
 
-    def _settled(self) -> _Settled:
-        return _Settled(self)
+    @contextmanager
+    def _settled(self) -> Generator[World]:
+        """Hold the lock over one consistent moment, and save at its end."""
+        with self._lock:
+            self.world.settle()
+            yield self.world
+            self.world.save()
 
-    def _new_world(self) -> World:
+    def _new_world(self) -> tuple[World, dict[str, SimulatedCloud[Any]]]:
         settings = self.settings
-        world = World(self._store, self._lock, speed=settings.speed, seed=settings.seed, canary=settings.canary)
+        world = World(self._database, speed=settings.speed, seed=settings.seed, canary=settings.canary)
         world.provisioning_seconds = settings.provisioning_seconds
-        for name in CLOUDS:
-            cloud = import_module(f"gpufleet_provider.{name}.simulator").CLOUD
-            world.clouds[name] = cloud(world)
-        return world
+        return world, {name: cloud(world) for name, cloud in _cloud_types().items()}
 
     def _load(self) -> None:
-        for cloud in self.world.clouds.values():
+        for cloud in self.clouds.values():
             cloud.load()
-            cloud.watch_credits()
         self._keep_settings()
 
     def _switch(self, switches: Mapping[str, Mapping[str, Any]]) -> None:
         for name, answers in switches.items():
-            cloud = self.world.clouds.get(name)
+            cloud = self.clouds.get(name)
             if cloud is None:
                 raise BadControl(f"there is no cloud {name!r}")
             try:
-                cloud.switches = type(cloud.switches).model_validate({**cloud.switches.model_dump(), **answers})
+                cloud.set_switches(answers)
             except ValidationError as error:
                 raise BadControl(_one_line(error)) from None
-            cloud.switched()
+
+    def _restore_settings(self) -> None:
+        saved = self._database.get("clock")
+        if saved is None:
+            return
+        self.world.clock.restore(saved)
+        if saved["speed"] != self.settings.speed:
+            self.world.clock.set_speed(self.settings.speed)
+        self.world.now = self.world.clock.now()
+        try:
+            self._switch(self._database.get("switches") or {})
+        except BadControl as error:
+            raise self._database.of_another_version(str(error)) from None
 
     def _keep_settings(self) -> None:
-        self._store.set("clock", self.world.clock.state())
-        self._store.set("switches", self.switches())
+        self._database.set("clock", self.world.clock.state())
+        self._database.set("switches", self.switches())
 
 
-class _Settled:
-    """Hold the lock over one consistent moment; save on the way out."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._world = simulation.world
-
-    def __enter__(self) -> World:
-        self._world.lock.acquire()
-        self._world.settle()
-        return self._world
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._world.save()
-        finally:
-            self._world.lock.release()
+def _cloud_types() -> dict[str, type[Any]]:
+    """The `CLOUD` of each cloud's simulator, by the cloud's name."""
+    return {name: import_module(f"gpufleet_provider.{name}.simulator").CLOUD for name in CLOUDS}
 
 
-def _name_in(call: Call) -> str:
-    """The name that a create body gives, for fault rules."""
+def _name_in(call: Call, name_fields: tuple[str, ...]) -> str:
+    """The name in a create body; empty if there is none."""
     if call.method != "POST" or not call.body:
         return ""
     try:
@@ -279,7 +285,7 @@ def _name_in(call: Call) -> str:
     if not isinstance(body, dict):
         return ""
     fields = cast("dict[str, Any]", body)
-    return str(fields.get("cluster_name") or fields.get("volume_name") or fields.get("name") or "")
+    return str(next((fields[name] for name in name_fields if fields.get(name)), ""))
 
 
 def _one_line(error: ValidationError) -> str:

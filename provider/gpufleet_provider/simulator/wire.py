@@ -1,18 +1,16 @@
-"""What passes between the HTTP server and a simulated cloud."""
+"""Requests, replies, routes and refusals: what the HTTP server and a simulated cloud exchange."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from werkzeug.datastructures import Headers
 
 from gpufleet_provider.simulator.clock import parse_rfc3339
-
-if TYPE_CHECKING:
-    from gpufleet_provider.simulator.faults import Fate
+from gpufleet_provider.simulator.faults import PlannedFailure
 
 
 @dataclass
@@ -26,8 +24,8 @@ class Call:
     query: Mapping[str, str]
     headers: Headers
     body: bytes
-    fates: list[Fate] = field(default_factory=list["Fate"])
-    """What fault rules have in store for the cluster that this call creates."""
+    planned_failures: list[PlannedFailure] = field(default_factory=list[PlannedFailure])
+    """What fault rules plan for the cluster that this call creates."""
 
 
 @dataclass
@@ -52,15 +50,16 @@ class Route:
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     answer: Callable[[Call], Reply]
-    creates: Literal["cluster", "volume", "instance", "ssh_key"] | None = None
+    creates: str | None = None
+    """The kind of resource that a call creates, such as `cluster`."""
     public: bool = False
     """Answered without a key."""
 
 
 class Refusal(Exception):
-    """The cloud says no; each cloud turns this into its own error bodies.
+    """A call is refused; each cloud turns this into its own error body.
 
-    `code` is the vendor's word where there is one (`OUT_OF_STOCK`, `invalid_api_key`).
+    `code` is the vendor's word if there is one (`OUT_OF_STOCK`, `invalid_api_key`), `param` the field at fault.
     """
 
     def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
@@ -74,9 +73,9 @@ def json_bytes(value: Any) -> bytes:
 
 
 class Body:
-    """A request body being read field by field; whatever stays unread is unknown to the API.
+    """A request body that is read field by field; fields that are never read are unknown to the API.
 
-    A `null` counts as absent. Every complaint is a `Refusal(400)` that names the field.
+    A `null` counts as absent. Every method raises `Refusal(400)`, which names the field, for a value of another type.
     """
 
     def __init__(self, fields: dict[str, Any], where: str = "") -> None:
@@ -102,7 +101,7 @@ class Body:
         return name in self._sent and self._sent[name] is None
 
     def as_sent(self) -> dict[str, Any]:
-        """The object itself; nothing in it counts as unknown any more."""
+        """The object itself; all of it counts as read."""
         self._known.update(self._sent)
         self._children.clear()
         return self._sent
@@ -112,11 +111,11 @@ class Body:
         return self._typed(name, str, "a string")
 
     def need_text(self, name: str) -> str:
-        """A string that must be there and must not be empty."""
+        """A required string that is not empty."""
         return self._need(name, self.text(name) or None)
 
     def integer(self, name: str) -> int | None:
-        """An optional whole number; 8.0 is one, true is none."""
+        """An optional whole number: 8.0 is one, true is not."""
         value = self._raw(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
@@ -125,7 +124,7 @@ class Body:
         raise self.bad(name, "must be an integer")
 
     def need_integer(self, name: str) -> int:
-        """A whole number that must be there."""
+        """A required whole number."""
         return self._need(name, self.integer(name))
 
     def flag(self, name: str) -> bool | None:
@@ -143,7 +142,7 @@ class Body:
         return moment
 
     def one_of(self, name: str, allowed: tuple[str, ...]) -> str | None:
-        """An optional word out of a closed list."""
+        """An optional string out of a closed list."""
         value = self.text(name)
         if value is not None and value not in allowed:
             raise self.bad(name, f"must be one of {', '.join(allowed)}")
@@ -174,11 +173,11 @@ class Body:
         return found
 
     def bad(self, name: str, reason: str, status: int = 400) -> Refusal:
-        """The refusal to raise for one field."""
+        """The refusal of one field, to be raised."""
         return Refusal(status, f"{self._where}{name} {reason}", "invalid_request", f"{self._where}{name}")
 
     def refuse_unknown(self) -> None:
-        """Raise for any field, however deep, that nobody has read."""
+        """Raise for any field that was not read, however deep."""
         for name in self._fields:
             if name not in self._known:
                 raise self.bad(name, "is not a known field")
@@ -193,10 +192,10 @@ class Body:
         self._known.add(name)
         return self._fields.get(name)
 
-    def _typed(self, name: str, kind: type[Any], words: str) -> Any:
+    def _typed(self, name: str, kind: type[Any], expected: str) -> Any:
         value = self._raw(name)
         if value is not None and not isinstance(value, kind):
-            raise self.bad(name, f"must be {words}")
+            raise self.bad(name, f"must be {expected}")
         return value
 
     def _need(self, name: str, value: Any) -> Any:

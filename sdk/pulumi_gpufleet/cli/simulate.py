@@ -1,4 +1,4 @@
-"""`gpufleet simulate`: both clouds on this machine."""
+"""`gpufleet simulate`: every cloud on this machine."""
 
 from __future__ import annotations
 
@@ -15,16 +15,29 @@ from typing import Any
 
 import click
 import httpx
-from gpufleet_provider.simulator import DEFAULT_SPEED, BadControl, Settings, StateInUse
+from gpufleet_provider.simulator import DEFAULT_SPEED, BadControl, Settings, UnusableState, base_urls
 from gpufleet_provider.simulator.server import serve
 
 START_SECONDS = 30.0
 
 
-@click.command("simulate")
+def _help() -> str:
+    paths = {cloud.replace("_", " ").title(): path for cloud, path in base_urls("").items()}
+    answers = ", ".join(f"{cloud} under {path}" for cloud, path in paths.items()).replace(" under", " answers under", 1)
+    return (
+        f"Simulate {' and '.join(paths)} until Ctrl-C.\n\n"
+        f"{answers}, controls under /_sim. Any key is accepted except `wrong` and `forbidden`."
+    )
+
+
+@click.command("simulate", help=_help())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address to listen on.")
 @click.option("--port", default=8377, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
-@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="File that survives a restart.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that keeps the clouds' state for the next start.",
+)
 @click.option(
     "--speed",
     default=DEFAULT_SPEED,
@@ -35,19 +48,19 @@ START_SECONDS = 30.0
 @click.option(
     "--provisioning",
     metavar="SECONDS|FROM-TO",
-    help="How long a cluster takes to come up, in seconds of this machine; drawn per cluster from a range.",
+    help="How long a cluster takes to become ready, in real seconds; drawn per cluster from a range.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seeds what is drawn.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random durations.")
 @click.option(
     "--switch",
     "switches",
     multiple=True,
     metavar="CLOUD.NAME=VALUE",
-    help="Answer an open question about a cloud, as in together.error_shape=rpc. GET /_sim/switches lists them.",
+    help="Set a switch of a cloud, as in together.error_shape=rpc. GET /_sim/switches lists them.",
 )
-@click.option("--background", is_flag=True, help="Start one that goes on by itself, unless one listens already.")
-@click.option("--ledger", is_flag=True, help="Show what runs in the one that listens, and what everything has cost.")
-@click.option("--stop", is_flag=True, help="End the one that listens.")
+@click.option("--background", is_flag=True, help="Start the simulator in the background, unless one listens already.")
+@click.option("--ledger", is_flag=True, help="Show what exists in the running simulator, and what everything has cost.")
+@click.option("--stop", is_flag=True, help="Stop the running simulator.")
 def command(
     host: str,
     port: int,
@@ -60,11 +73,7 @@ def command(
     ledger: bool,
     stop: bool,
 ) -> None:
-    """Simulate Together and Shadeform until Ctrl-C.
-
-    Together answers under /together/v1, Shadeform under /shadeform/v1, controls under /_sim. Any key will do but
-    `wrong`.
-    """
+    """Run a simulator until Ctrl-C, or start, show or stop one in the background."""
     settings = Settings(speed, _range(provisioning), _switches(switches), seed)
     url = f"http://{'[::1]' if host == '::1' else host}:{port}"
     if ledger:
@@ -79,13 +88,13 @@ def command(
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {error.strerror or error}; is a simulator running already? (--port)"
         ) from None
-    except (BadControl, StateInUse, ValueError) as error:
+    except (BadControl, UnusableState, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
 def _announce(url: str, speed: float) -> None:
-    click.echo(f"TOGETHER_BASE_URL={url}/together/v1")
-    click.echo(f"SHADEFORM_BASE_URL={url}/shadeform/v1")
+    for cloud, base_url in base_urls(url).items():
+        click.echo(f"{cloud.upper()}_BASE_URL={base_url}")
     click.echo(f"simulating at {url}, {speed:g} cloud seconds per second; Ctrl-C ends it", err=True)
 
 

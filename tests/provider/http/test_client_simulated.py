@@ -53,7 +53,7 @@ def no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client_of(cloud: Cloud, sim: RunningSimulator, key: str = "a-good-key") -> CloudClient:
-    base_url = {"together": sim.together_url, "shadeform": sim.shadeform_url}[cloud.name]
+    base_url = sim.base_url(cloud.name)
     return client_for(cloud, {cloud.api_key_config: key, cloud.base_url_config: base_url}.get)
 
 

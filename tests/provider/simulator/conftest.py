@@ -17,7 +17,7 @@ class TogetherCaller(httpx.Client):
     """Together's API with a good key."""
 
     def __init__(self, sim: RunningSimulator, key: str = "good") -> None:
-        super().__init__(base_url=sim.together_url, headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+        super().__init__(base_url=sim.base_url("together"), headers={"Authorization": f"Bearer {key}"}, trust_env=False)
 
     @staticmethod
     def body(**changes: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class ShadeformCaller(httpx.Client):
     """Shadeform's API with a good key."""
 
     def __init__(self, sim: RunningSimulator, key: str = "good") -> None:
-        super().__init__(base_url=sim.shadeform_url, headers={"X-API-KEY": key}, trust_env=False)
+        super().__init__(base_url=sim.base_url("shadeform"), headers={"X-API-KEY": key}, trust_env=False)
 
     @staticmethod
     def body(**changes: Any) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_a_reset_forgets_everything_and_may_change_the_settings(sim, controls, t
 
 def test_provisioning_takes_what_it_is_told_per_name(tmp_path):
     with running(speed=0, provisioning_seconds=(20, 40)) as sim:
-        url, headers = f"{sim.together_url}/compute/clusters", {"Authorization": "Bearer k"}
+        url, headers = f"{sim.base_url('together')}/compute/clusters", {"Authorization": "Bearer k"}
         for number in range(30):
             body = {
                 "cluster_name": f"c{number}",
@@ -213,7 +213,7 @@ def test_a_thousand_clusters_at_once_from_many_threads():
         headers = {"Authorization": "Bearer k"}
 
         def create(worker: int) -> None:
-            with httpx.Client(base_url=sim.together_url, headers=headers, trust_env=False) as client:
+            with httpx.Client(base_url=sim.base_url("together"), headers=headers, trust_env=False) as client:
                 for number in range(125):
                     name = f"c{worker}-{number}"
                     reply = client.post("/compute/clusters", json={**body, "cluster_name": name}, timeout=60)
@@ -224,7 +224,7 @@ def test_a_thousand_clusters_at_once_from_many_threads():
             thread.start()
         for thread in threads:
             thread.join()
-        with httpx.Client(base_url=sim.together_url, headers=headers, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=sim.base_url("together"), headers=headers, trust_env=False, timeout=60) as client:
             for _ in range(300):
                 clusters = client.get("/compute/clusters").json()["clusters"]
                 if all(it["status"] == "Ready" for it in clusters):

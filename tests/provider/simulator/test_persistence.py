@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gpufleet_provider.simulator import StateInUse, running
+from gpufleet_provider.simulator import UnusableState, running
 
 BODY = {
     "region": "us-central-8",
@@ -116,14 +116,14 @@ def test_stock_meters_and_volumes_go_on_after_a_restart(tmp_path):
     with running(speed=0, state=state, switches=few) as sim:
         volume = {"volume_name": "v", "size_tib": 1, "region": "us-central-8"}
         body = {**BODY, "cluster_name": "c", "num_gpus": 16, "shared_volume": volume}
-        reply = httpx.post(f"{sim.together_url}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
+        reply = httpx.post(f"{sim.base_url('together')}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
         assert reply.status_code == 200
         sim.advance(3600)
         spent = sim.ledger()["cost"]["together"]
     with running(speed=0, state=state) as sim:
         assert sim.ledger()["cost"]["together"] == pytest.approx(spent)
         refused = httpx.post(
-            f"{sim.together_url}/compute/clusters",
+            f"{sim.base_url('together')}/compute/clusters",
             json={**BODY, "cluster_name": "d"},
             headers=HEADERS,
             trust_env=False,
@@ -136,14 +136,14 @@ def test_stock_meters_and_volumes_go_on_after_a_restart(tmp_path):
 
 def test_two_simulators_cannot_share_a_file(tmp_path):
     state = tmp_path / "clouds.sqlite"
-    with running(speed=0, state=state), pytest.raises(StateInUse, match="another simulator"), running(state=state):
+    with running(speed=0, state=state), pytest.raises(UnusableState, match="another simulator"), running(state=state):
         pass
 
 
 def test_a_file_that_is_no_state_is_left_alone(tmp_path):
     state = tmp_path / "notes.txt"
     state.write_text("these are my notes, and they are long enough to be no database at all" * 20)
-    with pytest.raises(StateInUse, match=r"notes\.txt"), running(state=state):
+    with pytest.raises(UnusableState, match=r"notes\.txt"), running(state=state):
         pass
     assert state.read_text().startswith("these are my notes")
 
@@ -152,7 +152,7 @@ def test_a_reset_empties_the_file(tmp_path):
     state = tmp_path / "clouds.sqlite"
     with running(speed=0, state=state) as sim:
         body = {**BODY, "cluster_name": "c"}
-        httpx.post(f"{sim.together_url}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
+        httpx.post(f"{sim.base_url('together')}/compute/clusters", json=body, headers=HEADERS, trust_env=False)
         sim.reset()
     with running(speed=0, state=state) as sim:
         assert sim.ledger()["clusters"] == []

@@ -226,7 +226,7 @@ def test_every_published_field_of_a_create_is_known(together, schemas):
 
 
 def test_every_published_path_of_together_is_routed(sim, schemas):
-    routed = {(route.method, route.path) for route in sim.simulation.world.clouds["together"].routes}
+    routed = {(route.method, route.path) for route in sim.simulation.clouds["together"].routes}
     published = {
         (verb.upper(), path)
         for path, operations in schemas["together"]["paths"].items()
@@ -262,7 +262,7 @@ def test_shadeform_keeps_to_the_published_schema(sim, shadeform, schemas):
 
 @pytest.mark.parametrize("kind", ["clusters", "instances", "sshkeys", "volumes"])
 def test_every_published_path_of_shadeform_is_routed(sim, schemas, kind):
-    routed = {(route.method, route.path) for route in sim.simulation.world.clouds["shadeform"].routes}
+    routed = {(route.method, route.path) for route in sim.simulation.clouds["shadeform"].routes}
     published = {
         (verb.upper(), path)
         for path, operations in schemas["shadeform"]["paths"].items()

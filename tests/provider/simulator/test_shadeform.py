@@ -155,7 +155,7 @@ def test_keys(sim, shadeform):
     shadeform.create()
 
     def ask(path: str, **headers: str) -> httpx.Response:
-        return httpx.get(sim.shadeform_url + path, headers=headers, trust_env=False)
+        return httpx.get(sim.base_url("shadeform") + path, headers=headers, trust_env=False)
 
     for headers in ({}, {"X-API-KEY": "wrong"}, {"Authorization": "Bearer good"}):
         refused = ask("/clusters", **headers)

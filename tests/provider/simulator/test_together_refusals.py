@@ -162,7 +162,7 @@ def test_stock_is_used_up_and_comes_back(sim, together):
 
 def test_keys(sim, together):
     def ask(method: str, **headers: str) -> httpx.Response:
-        return httpx.request(method, f"{sim.together_url}/compute/clusters", headers=headers, trust_env=False)
+        return httpx.request(method, f"{sim.base_url('together')}/compute/clusters", headers=headers, trust_env=False)
 
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer"}, {"Authorization": "Basic x"}):
         refused = ask("GET", **headers)

@@ -77,7 +77,7 @@ def together(simulator: RunningSimulator) -> Callable[..., str]:
 
     def create(ready: bool = True, **fields: Any) -> str:
         headers = {"Authorization": f"Bearer {KEY}"}
-        url = f"{simulator.together_url}/compute/clusters"
+        url = f"{simulator.base_url('together')}/compute/clusters"
         reply = httpx.post(url, json=TOGETHER | fields, headers=headers).raise_for_status()
         simulator.advance(HOUR if ready else 0)
         return reply.json()["cluster_id"]
@@ -90,7 +90,7 @@ def shadeform(simulator: RunningSimulator) -> Callable[..., str]:
     """Create a Shadeform cluster behind everybody's back; returns its id."""
 
     def create(ready: bool = True, **fields: Any) -> str:
-        url = f"{simulator.shadeform_url}/clusters/create"
+        url = f"{simulator.base_url('shadeform')}/clusters/create"
         reply = httpx.post(url, json=SHADEFORM | fields, headers={"X-API-KEY": KEY}).raise_for_status()
         simulator.advance(2 * HOUR if ready else 0)
         return reply.json()["id"]

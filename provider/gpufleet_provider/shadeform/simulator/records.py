@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from gpufleet_provider.simulator.world import Record
+from gpufleet_provider.shadeform.simulator.catalogue import Offer, find_offer
+from gpufleet_provider.simulator.record import Record
 
 
 class Machine(BaseModel):
-    """What a cluster's member and an instance have in common."""
+    """A machine of a cluster."""
 
     id: str
     name: str
@@ -20,44 +21,58 @@ class Machine(BaseModel):
     active_at: float | None = None
 
 
-class Cluster(Record):
+class Rental(Record):
+    """What clusters and instances have in common: they rent machines of one offer."""
+
+    cloud: str
+    region: str
+    machine: str
+    ssh_key_id: str
+    os: str
+    status: str = "creating"
+    status_details: str | None = None
+    active_at: float | None = None
+
+    @property
+    def offer(self) -> Offer:
+        """The offer that is rented."""
+        offer = find_offer(self.cloud, self.region, self.machine)
+        assert offer is not None
+        return offer
+
+
+class Cluster(Rental):
     """A cluster."""
 
     kind: ClassVar[str] = "shadeform.cluster"
 
-    cloud: str
-    region: str
-    machine: str
     num_instances: int
-    ssh_key_id: str
-    os: str
-    status: str
-    status_details: str | None = None
     updated_at: float
-    active_at: float | None = None
     cloud_cluster_id: str | None = None
     members: list[Machine] = Field(default_factory=list[Machine])
     pace: float = 1.0
-    is_visible: bool = True
+    """The factor for every duration of this cluster."""
     rendered_period: int = Field(default=0, exclude=True)
     """The billing period whose cost the rendered JSON shows."""
 
+    def ledger_fields(self) -> dict[str, Any]:
+        """Place, type and size."""
+        return {
+            "status": self.status,
+            "on": self.cloud,
+            "region": self.region,
+            "cluster_type": self.machine,
+            "num_instances": self.num_instances,
+        }
 
-class Instance(Record):
+
+class Instance(Rental):
     """A single machine."""
 
     kind: ClassVar[str] = "shadeform.instance"
 
-    cloud: str
-    region: str
-    machine: str
     shade_cloud: bool
-    os: str
     rental_type: str
-    ssh_key_id: str
-    status: str = "creating"
-    status_details: str | None = None
-    active_at: float | None = None
     launch_configuration: dict[str, Any] | None = None
     volume_ids: list[str] = Field(default_factory=list[str])
     auto_delete: dict[str, Any] | None = None
@@ -66,9 +81,18 @@ class Instance(Record):
     tags: list[str] = Field(default_factory=list[str])
     envs: list[dict[str, Any]] = Field(default_factory=list[dict[str, Any]])
 
+    def ledger_fields(self) -> dict[str, Any]:
+        """Place and type."""
+        return {
+            "status": self.status,
+            "on": self.cloud,
+            "region": self.region,
+            "shade_instance_type": self.machine,
+        }
+
 
 class SshKey(Record):
-    """A public key; a managed one has its private half as well."""
+    """An SSH key; Shadeform has the private key of a managed one."""
 
     kind: ClassVar[str] = "shadeform.ssh_key"
 
@@ -88,3 +112,7 @@ class Volume(Record):
     fixed_size: bool
     supports_multi_mount: bool
     mounted_by: str | None = None
+
+    def ledger_fields(self) -> dict[str, Any]:
+        """Place and size."""
+        return {"status": "active", "on": self.cloud, "region": self.region, "size_in_gb": self.size_in_gb}

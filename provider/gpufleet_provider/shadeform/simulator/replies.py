@@ -6,18 +6,18 @@ import base64
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from gpufleet_provider.shadeform.simulator.catalogue import MACHINE_TYPES, Offer, configuration, find_offer
+from gpufleet_provider.shadeform.simulator.catalogue import MACHINE_TYPES, Offer, configuration
 from gpufleet_provider.shadeform.simulator.records import Cluster, Instance, Machine, SshKey, Volume
 from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
 from gpufleet_provider.simulator.clock import rfc3339
 
 BILLING_PERIOD_SECONDS = 300
-"""cost_estimate moves in steps of this much cloud time."""
+"""cost_estimate changes in steps of this much cloud time."""
 
 
 def cluster_reply(cluster: Cluster, switches: ShadeformSwitches, canary: str, now: float) -> dict[str, Any]:
     """A cluster, as in info and list."""
-    offer = offer_of(cluster)
+    offer = cluster.offer
     later: dict[str, Any] = {
         "cloud_cluster_id": cluster.cloud_cluster_id,
         "active_at": None if cluster.active_at is None else rfc3339(cluster.active_at),
@@ -25,9 +25,9 @@ def cluster_reply(cluster: Cluster, switches: ShadeformSwitches, canary: str, no
     }
     if switches.absent_fields == "missing":
         later = {name: value for name, value in later.items() if value is not None}
-    words = cluster.status
-    if switches.status_words == "other" and words in ("creating", "pending_provider", "pending"):
-        words = "provisioning"
+    status = cluster.status
+    if switches.status_words == "other" and status in ("creating", "pending_provider", "pending"):
+        status = "provisioning"
     nodes = cluster.num_instances if switches.hourly_price_of == "cluster" else 1
     launch = secret_launch_configuration(canary, cluster.id) if switches.members_show_launch_configuration else None
     return {
@@ -35,7 +35,7 @@ def cluster_reply(cluster: Cluster, switches: ShadeformSwitches, canary: str, no
         "cloud": cluster.cloud,
         "name": shown_name(cluster.name, switches),
         "region_info": {"region": cluster.region, "display_name": offer.display_name},
-        "status": words,
+        "status": status,
         "created_at": rfc3339(cluster.created.cloud),
         "updated_at": rfc3339(cluster.updated_at),
         "instances": [member_reply(cluster, it, launch, now) for it in cluster.members],
@@ -47,7 +47,7 @@ def cluster_reply(cluster: Cluster, switches: ShadeformSwitches, canary: str, no
 
 def member_reply(cluster: Cluster, member: Machine, launch: dict[str, Any] | None, now: float) -> dict[str, Any]:
     """A machine of a cluster, in the shape of a listed instance."""
-    offer = offer_of(cluster)
+    offer = cluster.offer
     dollars = offer.cents_per_hour / 100 * max(_period_start(now) - member.created_at, 0) / 3600
     return {
         **_machine(offer, member.id, member.name, cluster.os, member.status, member.active_at is not None),
@@ -65,8 +65,7 @@ def member_reply(cluster: Cluster, member: Machine, launch: dict[str, Any] | Non
 
 def instance_reply(instance: Instance, now: float, *, in_full: bool) -> dict[str, Any]:
     """An instance as in the list, or `in_full` as in info."""
-    offer = find_offer(instance.cloud, instance.region, instance.machine)
-    assert offer is not None
+    offer = instance.offer
     more: dict[str, Any] = {
         "volume_ids": instance.volume_ids,
         "ssh_key_id": instance.ssh_key_id,
@@ -97,7 +96,7 @@ def instance_reply(instance: Instance, now: float, *, in_full: bool) -> dict[str
 
 
 def ssh_key_reply(key: SshKey, canary: str) -> dict[str, Any]:
-    """A key, with the private half that no document mentions."""
+    """A key, with the private key that no document mentions."""
     return {
         "id": key.id,
         "name": key.name,
@@ -124,7 +123,7 @@ def volume_reply(volume: Volume, now: float) -> dict[str, Any]:
 
 
 def secret_launch_configuration(canary: str, owner_id: str) -> dict[str, Any]:
-    """A launch configuration whose every secret is the canary, as the list of clusters echoes them."""
+    """A launch configuration like those in the list of clusters, with the canary as every secret."""
     secret = f"{canary}-{owner_id}"
     script = base64.b64encode(f"#!/bin/sh\nexport TOKEN={secret}\n".encode()).decode()
     return {
@@ -142,20 +141,13 @@ def secret_launch_configuration(canary: str, owner_id: str) -> dict[str, Any]:
     }
 
 
-def offer_of(cluster: Cluster) -> Offer:
-    """What the cluster is made of."""
-    offer = find_offer(cluster.cloud, cluster.region, cluster.machine)
-    assert offer is not None
-    return offer
-
-
 def shown_name(name: str, switches: ShadeformSwitches) -> str:
-    """A name as the API gives it back."""
+    """A name as the API returns it."""
     return name if switches.name_readback == "as_given" else name.lower().replace("_", "-")
 
 
 def billing_period(now: float) -> int:
-    """The number of the billing period at hand."""
+    """The number of the present billing period."""
     return int(now // BILLING_PERIOD_SECONDS)
 
 

@@ -8,59 +8,59 @@ from uuid import uuid4
 
 from gpufleet_provider.shadeform.simulator.records import SshKey
 from gpufleet_provider.shadeform.simulator.replies import ssh_key_reply
-from gpufleet_provider.simulator.ledger import entry
+from gpufleet_provider.shadeform.simulator.requests import check_public_key, read_ssh_key
+from gpufleet_provider.shadeform.simulator.switches import ShadeformSwitches
+from gpufleet_provider.simulator.cloud import SimulatedCloud, Store
+from gpufleet_provider.simulator.ledger import ledger_line
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
-from gpufleet_provider.simulator.world import SimulatedCloud
-
-_KEY_TYPES = ("ssh-rsa", "ssh-ed25519", "ssh-dss", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-")
 
 
-class SshKeys:
-    """Every key by id; the account begins with one that Shadeform manages, the default."""
+class SshKeys(Store[SshKey, ShadeformSwitches]):
+    """Every key; the account starts with one that Shadeform manages, the default."""
 
-    def __init__(self, cloud: SimulatedCloud, ids_in_use: Callable[[], Iterable[str]]) -> None:
-        self._cloud = cloud
-        self._world = cloud.world
+    record_type = SshKey
+
+    def __init__(self, cloud: SimulatedCloud[ShadeformSwitches], ids_in_use: Callable[[], Iterable[str]]) -> None:
+        super().__init__(cloud)
         self._ids_in_use = ids_in_use
-        self.all: dict[str, SshKey] = {}
 
     def load(self) -> None:
-        """Take up what an earlier run has left."""
-        self.all = self._world.load(SshKey, self._cloud)
+        """Load what an earlier run has saved, or create the managed key."""
+        super().load()
         if not self.all:
-            self._add("Shadeform Managed Key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIManaged shadeform", managed=True)
+            public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIManaged shadeform"
+            self._create_record("Shadeform Managed Key", public_key, managed=True)
 
     def list(self, call: Call) -> Reply:
         """All keys."""
-        return Reply.of({"ssh_keys": [ssh_key_reply(it, self._world.canary) for it in self._living()]})
+        return Reply.of({"ssh_keys": [ssh_key_reply(it, self.world.canary) for it in self.shown()]})
 
     def add(self, call: Call) -> Reply:
         """Names are unique in the account."""
         body = Body.of(call.body)
-        name, public_key = body.need_text("name"), body.need_text("public_key")
-        self._cloud.refuse_unknown(body)
-        if not public_key.startswith(_KEY_TYPES) or len(public_key.split()) < 2:
-            raise body.bad("public_key", "is not an OpenSSH public key")
-        if any(key.name == name for key in self._living()):
+        fields = read_ssh_key(body)
+        self.cloud.refuse_unknown(body)
+        check_public_key(body, fields["public_key"])
+        if any(key.name == fields["name"] for key in self.living.values()):
             raise Refusal(409, "name must be unique", "SSH_KEY_NAME_TAKEN")
-        return Reply.of({"id": self._add(name, public_key).id})
+        return Reply.of({"id": self._create_record(**fields).id})
 
     def info(self, call: Call) -> Reply:
         """One key."""
-        return Reply.of(ssh_key_reply(self._find(call.params["id"]), self._world.canary))
+        return Reply.of(ssh_key_reply(self.find(call.params["id"]), self.world.canary))
 
     def set_default(self, call: Call) -> Reply:
-        """There is always exactly one."""
-        chosen = self._find(call.params["id"])
-        for key in self._living():
+        """The account has exactly one default key."""
+        chosen = self.find(call.params["id"])
+        for key in self.living.values():
             if key.is_default != (key is chosen):
                 key.is_default = key is chosen
-                self._world.touch(self._cloud, key)
+                self.touch(key)
         return Reply(200, b"")
 
     def delete(self, call: Call) -> Reply:
-        """Not the managed one, not the default, none that is in use."""
-        key = self._find(call.params["id"])
+        """Refused for the managed key, the default, and a key in use."""
+        key = self.find(call.params["id"])
         if key.is_managed:
             raise Refusal(409, "The Shadeform managed key cannot be deleted", "SSH_KEY_MANAGED")
         if key.is_default:
@@ -71,36 +71,20 @@ class SshKeys:
         return Reply(200, b"")
 
     def choose(self, key_id: str | None) -> SshKey:
-        """The key of a machine: the one asked for, or the account's default."""
+        """The key with an id, or the account's default; raises `Refusal` if there is no such key."""
         if key_id is None:
-            return next(key for key in self._living() if key.is_default)
-        key = self.all.get(key_id)
-        if key is None or key.gone is not None:
+            return next(key for key in self.living.values() if key.is_default)
+        key = self.living.get(key_id)
+        if key is None:
             raise Refusal(400, f"ssh_key_id {key_id!r} does not exist", "INVALID_SSH_KEY", "ssh_key_id")
         return key
 
-    def end(self, key: SshKey, reason: str) -> None:
-        """It is no more."""
-        key.gone = self._world.stamp()
-        key.gone_because = reason
-        self._world.touch(self._cloud, key)
-
     def ledger(self) -> list[dict[str, Any]]:
-        """Every key that ever was, but the managed one."""
-        now = self._world.now
-        return [entry(self._cloud.name, it, "active", now) for it in self.all.values() if not it.is_managed]
+        """One line for each key that was ever created, except the managed one."""
+        return [ledger_line(self.cloud.name, it, self.world.now) for it in self.all.values() if not it.is_managed]
 
-    def _living(self) -> list[SshKey]:
-        return [key for key in self.all.values() if key.gone is None]
-
-    def _find(self, key_id: str) -> SshKey:
-        key = self.all.get(key_id)
-        if key is None or key.gone is not None:
-            raise Refusal(404, f"ssh key {key_id} not found", "NOT_FOUND")
-        return key
-
-    def _add(self, name: str, public_key: str, *, managed: bool = False) -> SshKey:
-        stamp = self._world.stamp()
+    def _create_record(self, name: str, public_key: str, *, managed: bool = False) -> SshKey:
+        stamp = self.world.stamp()
         key = SshKey(
             id=str(uuid4()),
             name=name,
@@ -110,6 +94,4 @@ class SshKeys:
             is_default=managed,
             is_managed=managed,
         )
-        self.all[key.id] = key
-        self._world.touch(self._cloud, key)
-        return key
+        return self.insert(key)

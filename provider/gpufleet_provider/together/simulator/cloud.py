@@ -1,17 +1,18 @@
-"""The simulated Together in one piece: routes, keys, errors, and what can be done to it from outside."""
+"""The simulated Together as a whole: its routes, keys and error bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from gpufleet_provider.simulator.cloud import SimulatedCloud
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
-from gpufleet_provider.simulator.world import Event, Record, SimulatedCloud, World
-from gpufleet_provider.together.simulator.catalogue import GPUS_PER_NODE, regions
+from gpufleet_provider.simulator.world import World
+from gpufleet_provider.together.simulator.catalogue import regions
+from gpufleet_provider.together.simulator.cluster_transitions import ClusterTransitions
 from gpufleet_provider.together.simulator.clusters import Clusters
-from gpufleet_provider.together.simulator.life import Life
-from gpufleet_provider.together.simulator.records import Cluster, Remediation, Volume
 from gpufleet_provider.together.simulator.remediations import Remediations
+from gpufleet_provider.together.simulator.stock import Stock
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 from gpufleet_provider.together.simulator.volumes import Volumes
 
@@ -32,24 +33,25 @@ _VOLUMES = "/compute/clusters/storage/volumes"
 _REMEDIATIONS = "/compute/clusters/{cluster_id}/instances/{instance_id}/remediations"
 
 
-class Together(SimulatedCloud):
-    """`/together/v1`. A key `wrong` answers 401, `forbidden` 403, `member` 403 to whatever is not a read."""
+class Together(SimulatedCloud[TogetherSwitches]):
+    """`/together/v1`. The key `wrong` is answered with 401, `forbidden` with 403, `member` with 403 unless it reads."""
 
     name = "together"
     prefix = "/together/v1"
-    switches_type = TogetherSwitches
+    name_fields = ("cluster_name", "volume_name")
 
     def __init__(self, world: World) -> None:
-        super().__init__(world)
-        by_id: dict[str, Remediation] = {}
-        self.volumes = Volumes(self, self._cluster_changed)
-        self.life = Life(self, self.volumes)
-        self.clusters = Clusters(self, self.life, self.volumes, by_id)
-        self.remediations = Remediations(self, self.life, by_id)
+        super().__init__(world, TogetherSwitches())
+        stock = Stock(self)
+        self._volumes = Volumes(self, self._forget_rendered)
+        self._transitions = ClusterTransitions(self, self._volumes, stock)
+        self._remediations = Remediations(self, self._transitions)
+        self._clusters = Clusters(self, self._transitions, self._volumes, stock, self._remediations.all)
+        self.stores = [self._transitions, self._volumes, self._remediations]
         self.routes = self._routes()
 
     def _routes(self) -> list[Route]:
-        clusters, volumes, remediations = self.clusters, self.volumes, self.remediations
+        clusters, volumes, remediations = self._clusters, self._volumes, self._remediations
         one = _REMEDIATIONS + "/{remediation_id}"
         return [
             Route("POST", _CLUSTERS, clusters.create, creates="cluster"),
@@ -71,8 +73,8 @@ class Together(SimulatedCloud):
             Route("POST", one + "/cancel", remediations.cancel),
         ]
 
-    def authorize(self, call: Call, route: Route) -> None:
-        """A bearer token, any but `wrong`."""
+    def authorize(self, call: Call) -> None:
+        """Accept any bearer token but `wrong` and `forbidden`; `member` may only read."""
         scheme, _, key = call.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or key.strip() in ("", "wrong"):
             raise Refusal(401, "Invalid API key provided", "invalid_api_key")
@@ -80,17 +82,17 @@ class Together(SimulatedCloud):
             raise Refusal(403, "You do not have permission to perform this action", "permission_denied")
 
     def refuse(self, refusal: Refusal) -> Reply:
-        """In the shape that the switch says."""
+        """The error body in the shape that the switch `error_shape` says."""
         status = refusal.status
         if status == 400 and refusal.code == "invalid_request":
-            status = self._switches.invalid_status
-        shape = self._switches.error_shape
+            status = self.switches.invalid_status
+        shape = self.switches.error_shape
         if shape == "text":
             return Reply(status, refusal.message.encode(), "text/plain; charset=utf-8")
         if shape == "rpc":
-            words = f"rpc error: code {_RPC_CODES.get(status, 13)}"
+            message = f"rpc error: code {_RPC_CODES.get(status, 13)}"
             details = [{"detail": refusal.message}]
-            return Reply.of({"message": words, "code": _RPC_CODES.get(status, 13), "details": details}, status)
+            return Reply.of({"message": message, "code": _RPC_CODES.get(status, 13), "details": details}, status)
         error = {
             "message": refusal.message,
             "type": _ERROR_TYPES.get(status, "server_error"),
@@ -99,123 +101,39 @@ class Together(SimulatedCloud):
         }
         return Reply.of({"error": error}, status)
 
-    def sold_out(self, call: Call) -> Refusal:
-        """The common 409."""
+    def sold_out(self) -> Refusal:
+        """409 `Out of stock`."""
         return Refusal(409, "Out of stock", "out_of_stock")
 
     def insufficient_funds(self) -> Refusal:
-        """Like a spending limit."""
+        """402, as for a spending limit."""
         return Refusal(402, "Your organization has run out of credits", "insufficient_credits")
 
-    def run_out(self) -> None:
-        """On-demand clusters are paused first, and decommissioned later; storage is locked."""
-        for cluster in self.life.all.values():
-            is_running = cluster.gone is None and cluster.delete_requested is None
-            if is_running and cluster.billing_type == "ON_DEMAND" and "Paused" not in cluster.status:
-                self.life.pause(cluster)
-                self.world.touch(self, cluster)
-        self.volumes.set_access(revoked=True)
+    def on_credits_exhausted(self) -> None:
+        """Pause on-demand clusters, which are deleted later, and revoke the access to volumes."""
+        for cluster in self._transitions.living.values():
+            is_running = cluster.delete_requested is None and "Paused" not in cluster.status
+            if is_running and cluster.billing_type == "ON_DEMAND":
+                self._transitions.pause(cluster)
+                self._transitions.touch(cluster)
+        self._volumes.set_access(revoked=True)
 
-    def refilled(self) -> None:
-        """Paused clusters run again."""
-        self.volumes.set_access(revoked=False)
-        for cluster in self.life.all.values():
-            if cluster.gone is None and cluster.status == "OnDemandComputePaused":
-                self.life.recover(cluster)
-                self.world.touch(self, cluster)
+    def on_credits_restored(self) -> None:
+        """Resume paused clusters, and restore the access to volumes."""
+        self._volumes.set_access(revoked=False)
+        for cluster in self._transitions.living.values():
+            if cluster.status == "OnDemandComputePaused":
+                self._transitions.recover(cluster)
+                self._transitions.touch(cluster)
 
-    def switched(self) -> None:
-        """Replies may look different from now on."""
-        super().switched()
-        for cluster in self.life.all.values():
-            cluster.rendered = None
+    def intervene(self, record_id: str, action: str, details: Mapping[str, Any]) -> bool:
+        """As the stores say; `remediate` proposes a remediation of a cluster's first worker."""
+        cluster = self._transitions.living.get(record_id)
+        if cluster is not None and action == "remediate":
+            self._remediations.propose(cluster, str(details.get("mode", "REMEDIATION_MODE_VM_ONLY")))
+            return True
+        return super().intervene(record_id, action, details)
 
-    def happen(self, record: Record, event: Event) -> None:
-        """To whichever kind of thing it is planned for."""
-        if isinstance(record, Cluster):
-            self.life.happen(record, event)
-        elif isinstance(record, Volume):
-            self.volumes.happen(record, event)
-        elif isinstance(record, Remediation):
-            self.remediations.happen(record, event)
-
-    def records(self) -> Iterable[Record]:
-        """Clusters, volumes, remediations."""
-        return [*self.life.all.values(), *self.volumes.all.values(), *self.remediations.all.values()]
-
-    def load(self) -> None:
-        """Volumes first: clusters show them."""
-        self.volumes.load()
-        self.remediations.load()
-        self.life.load()
-
-    def ledger(self) -> dict[str, list[dict[str, Any]]]:
-        """Clusters and volumes."""
-        return {"clusters": self.life.ledger(), "volumes": self.volumes.ledger()}
-
-    def intervene(self, record: Record, action: str, details: Mapping[str, Any]) -> None:
-        """Clusters: `vanish`, `degrade`, `recover`, `pause`, `fail`, `stick`, `delete`, `edit`, `autoscale`, `preempt`,
-        `remediate`; volumes: `vanish`, `fail`, `edit`.
-
-        `edit` sets fields of the record as another client would have; `num_gpus` also moves nodes.
-        """
-        if isinstance(record, Volume):
-            self._intervene_volume(record, action, details)
-        elif isinstance(record, Cluster):
-            self._intervene_cluster(record, action, details)
-        else:
-            raise Refusal(400, f"nothing can be done to a {record.kind} from outside")
-        self.world.touch(self, record)
-
-    def _intervene_cluster(self, cluster: Cluster, action: str, details: Mapping[str, Any]) -> None:
-        life = self.life
-        if action == "vanish":
-            life.end(cluster, "vanished")
-        elif action == "degrade":
-            life.degrade(cluster)
-        elif action == "recover":
-            life.recover(cluster)
-        elif action == "pause":
-            life.pause(cluster, str(details.get("phase", "CLUSTER_PHASE_ON_DEMAND_COMPUTE_PAUSED")))
-        elif action == "fail":
-            life.fail_tests(cluster, details.get("phase"))
-        elif action == "stick":
-            cluster.cancel("phase")
-        elif action == "delete":
-            life.begin_delete(cluster, "outside")
-        elif action == "autoscale":
-            life.autoscale(cluster, int(details["num_gpus"]))
-        elif action == "preempt":
-            life.preempt(cluster)
-        elif action == "remediate":
-            mode = str(details.get("mode", "REMEDIATION_MODE_VM_ONLY"))
-            trigger, state = "REMEDIATION_TRIGGER_AUTOMATED", "PENDING_APPROVAL"
-            self.remediations.make(cluster, cluster.workers[0], mode, trigger, state, "unhealthy")
-        elif action == "edit":
-            cluster.edit({key: value for key, value in details.items() if key != "num_gpus"})
-            if "num_gpus" in details:
-                life.drift(cluster, GPUS_PER_NODE * (int(details["num_gpus"]) // GPUS_PER_NODE))
-        else:
-            raise Refusal(400, f"unknown action {action!r}")
-
-    def _intervene_volume(self, volume: Volume, action: str, details: Mapping[str, Any]) -> None:
-        if action == "vanish":
-            self.volumes.end(volume, "vanished")
-        elif action == "fail":
-            volume.cancel()
-            volume.status = "failed"
-        elif action == "edit":
-            volume.edit(details)
-        else:
-            raise Refusal(400, f"unknown action {action!r}")
-        for cluster_id in volume.attached_to:
-            self._cluster_changed(cluster_id)
-
-    def _cluster_changed(self, cluster_id: str) -> None:
-        if cluster_id in self.life.all:
-            self.life.all[cluster_id].rendered = None
-
-    @property
-    def _switches(self) -> TogetherSwitches:
-        assert isinstance(self.switches, TogetherSwitches)
-        return self.switches
+    def _forget_rendered(self, cluster_id: str) -> None:
+        if cluster_id in self._transitions.all:
+            self._transitions.all[cluster_id].rendered = None

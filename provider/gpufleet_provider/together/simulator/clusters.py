@@ -1,23 +1,24 @@
-"""What the API of the simulated Together offers for clusters."""
+"""The cluster routes of the simulated Together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
+from gpufleet_provider.simulator.cloud import SimulatedCloud
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply, json_bytes
-from gpufleet_provider.simulator.world import SimulatedCloud
-from gpufleet_provider.together.simulator.life import Life
-from gpufleet_provider.together.simulator.lifecycle import READY_PHASE, SWITCH_TYPE_SECONDS
+from gpufleet_provider.together.simulator.cluster_transitions import ClusterTransitions
+from gpufleet_provider.together.simulator.provisioning import READY_PHASE, SWITCH_TYPE_SECONDS
 from gpufleet_provider.together.simulator.records import AddOn, Cluster, Remediation
 from gpufleet_provider.together.simulator.replies import cluster_reply
 from gpufleet_provider.together.simulator.requests import (
     CLUSTER_CONFIG_DEFAULTS,
-    CreateRequest,
     UpdateRequest,
-    read_create,
+    read_cluster,
     read_update,
 )
+from gpufleet_provider.together.simulator.stock import Stock
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 from gpufleet_provider.together.simulator.volumes import Volumes, project_filter
 
@@ -26,75 +27,77 @@ class Clusters:
     """C1 to C5."""
 
     def __init__(
-        self, cloud: SimulatedCloud, life: Life, volumes: Volumes, remediations: Mapping[str, Remediation]
+        self,
+        cloud: SimulatedCloud[TogetherSwitches],
+        transitions: ClusterTransitions,
+        volumes: Volumes,
+        stock: Stock,
+        remediations: Mapping[str, Remediation],
     ) -> None:
         self._cloud = cloud
         self._world = cloud.world
-        self._life = life
+        self._transitions = transitions
         self._volumes = volumes
+        self._stock = stock
         self._remediations = remediations
 
-    @property
-    def _switches(self) -> TogetherSwitches:
-        switches = self._cloud.switches
-        assert isinstance(switches, TogetherSwitches)
-        return switches
-
     def create(self, call: Call) -> Reply:
-        """C1. Standard nodes are allocated on the spot, so there is stock or there is none."""
+        """C1: the standard nodes are allocated at once, so a create without stock is refused."""
         body = Body.of(call.body)
-        request = read_create(body, self._world.now)
+        fields, volume = read_cluster(body, self._world.now)
         self._cloud.refuse_unknown(body)
         self._cloud.refuse_without_credits()
-        self._refuse_taken_name(request)
-        if request.volume_id is not None:
-            self._volumes.check_attachable(request.volume_id, request.region)
-        if request.num_gpus - request.num_capacity_pool_gpus > self._life.stock(request.region, request.gpu_type):
-            raise self._cloud.sold_out(call)
-        cluster = self._life.make(request)
-        self._life.begin(cluster, request, call.fates)
+        cluster = Cluster(id=str(uuid4()), created=self._world.stamp(), status="WaitingForControlPlaneNodes", **fields)
+        self._refuse_taken_name(cluster)
+        for volume_id in cluster.volume_ids:
+            self._volumes.check_attachable(volume_id, cluster.region)
+        wanted = cluster.num_gpus - cluster.num_capacity_pool_gpus
+        if wanted > self._stock.gpus_left(cluster.region, cluster.gpu_type):
+            raise self._cloud.sold_out()
+        self._transitions.order(cluster, volume, call.planned_failures)
         return Reply(200, self.rendered(cluster))
 
     def get(self, call: Call) -> Reply:
         """C2."""
-        return Reply(200, self.rendered(self._life.find(call.params["cluster_id"])))
+        return Reply(200, self.rendered(self._transitions.find(call.params["cluster_id"])))
 
     def list(self, call: Call) -> Reply:
         """C3."""
-        project = project_filter(call, self._switches)
-        shown = (it for it in self._life.listed.values() if project in (None, it.project_id))
+        project = project_filter(call, self._cloud.switches)
+        shown = (it for it in self._transitions.listed.values() if project in (None, it.project_id))
         return Reply(200, b'{"clusters":[' + b",".join([self.rendered(it) for it in shown]) + b"]}")
 
     def update(self, call: Call) -> Reply:
-        """C4: a PUT that keeps what it leaves out."""
-        cluster = self._life.find(call.params["cluster_id"])
+        """C4: fields that the PUT leaves out keep their values."""
+        cluster = self._transitions.find(call.params["cluster_id"])
         body = Body.of(call.body)
         request = read_update(body, cluster.cluster_type)
         self._cloud.refuse_unknown(body)
-        conflict = self._switches.conflict_status
+        conflict = self._cloud.switches.conflict_status
         if cluster.status == "Deleting":
             raise Refusal(conflict, f"cluster {cluster.id} is being deleted", "conflict")
-        if cluster.status not in ("Ready", "Degraded") and self._switches.update_while_not_ready == "refuse":
+        if cluster.status not in ("Ready", "Degraded") and self._cloud.switches.update_while_not_ready == "refuse":
             raise Refusal(conflict, f"cluster {cluster.id} is not ready: {cluster.status}", "conflict")
         self._check_update(body, cluster, request)
         self._change(cluster, request)
-        self._world.touch(self._cloud, cluster)
+        self._transitions.touch(cluster)
         return Reply(200, self.rendered(cluster))
 
     def delete(self, call: Call) -> Reply:
-        """C5: accepted at once, done later."""
-        cluster = self._life.find(call.params["cluster_id"])
-        if cluster.status == "Deleting" and self._switches.delete_while_deleting != 200:
-            status = self._switches.delete_while_deleting
+        """C5: accepted at once and done later."""
+        cluster = self._transitions.find(call.params["cluster_id"])
+        if cluster.status == "Deleting" and self._cloud.switches.delete_while_deleting != 200:
+            status = self._cloud.switches.delete_while_deleting
             raise Refusal(status, f"cluster {cluster.id} is already being deleted", "conflict")
-        self._life.begin_delete(cluster, "delete")
+        self._transitions.begin_delete(cluster, "delete")
         return Reply.of({"cluster_id": cluster.id})
 
     def rendered(self, cluster: Cluster) -> bytes:
-        """The cluster as JSON, made once per change."""
+        """The cluster as JSON, rendered once per change."""
         if cluster.rendered is None:
             volumes = self._volumes.of(cluster)
-            reply = cluster_reply(cluster, volumes, self._remediations, self._switches, self._world.canary)
+            switches = self._cloud.switches
+            reply = cluster_reply(cluster, volumes, self._remediations, switches, self._world.canary)
             cluster.rendered = json_bytes(reply)
         return cluster.rendered
 
@@ -116,16 +119,16 @@ class Clusters:
         if pool + (request.num_reserved_gpus or 0) > num_gpus:
             raise body.bad("num_reserved_gpus", "and num_capacity_pool_gpus together must not exceed num_gpus")
         if request.cluster_type not in (None, cluster.cluster_type):
-            if self._switches.cluster_type_update == "refuse":
+            if self._cloud.switches.cluster_type_update == "refuse":
                 raise body.bad("cluster_type", "cannot be changed")
             if request.cluster_type == "SLURM" and not cluster.slurm_shm_size_gib:
                 raise body.bad("cluster_type", "cannot become SLURM without slurm_shm_size_gib")
-        if self._switches.unknown_add_on == "refuse":
+        if self._cloud.switches.unknown_add_on == "refuse":
             for name, _ in request.add_ons:
                 if all(add_on.name != name for add_on in cluster.add_ons):
                     raise body.bad("add_ons", f"has no add-on named {name!r}")
-        if num_gpus - pool - cluster.sold_gpus > self._life.stock(cluster.region, cluster.gpu_type):
-            raise Refusal(409, "Out of stock", "out_of_stock")
+        if num_gpus - pool - cluster.sold_gpus > self._stock.gpus_left(cluster.region, cluster.gpu_type):
+            raise self._cloud.sold_out()
 
     def _change(self, cluster: Cluster, request: UpdateRequest) -> None:
         now = self._world.now
@@ -134,17 +137,17 @@ class Clusters:
         if request.num_reserved_gpus is not None:
             more = request.num_reserved_gpus - cluster.num_reserved_gpus
             cluster.num_reserved_gpus = request.num_reserved_gpus
-            self._life.charge_term(cluster, max(more, 0), (cluster.reservation_end_time or now) - now)
+            self._transitions.charge_term(cluster, max(more, 0), (cluster.reservation_end_time or now) - now)
         if request.reservation_end_time is not None:
             longer = request.reservation_end_time - (cluster.reservation_end_time or now)
-            self._life.charge_term(cluster, cluster.num_reserved_gpus or cluster.num_gpus, max(longer, 0))
+            self._transitions.charge_term(cluster, cluster.num_reserved_gpus or cluster.num_gpus, max(longer, 0))
             cluster.reservation_end_time = request.reservation_end_time
             begin = cluster.reservation_start_time or cluster.created.cloud
             cluster.duration_hours = round((request.reservation_end_time - begin) / 3600)
             cluster.cancel("decommission")
             cluster.plan(request.reservation_end_time, "decommission", "reservation_end")
         if request.cluster_config is not None:
-            merge = self._switches.cluster_config_update == "merge"
+            merge = self._cloud.switches.cluster_config_update == "merge"
             before = cluster.cluster_config if merge else CLUSTER_CONFIG_DEFAULTS
             cluster.cluster_config = {**before, **request.cluster_config}
         for name, config in request.add_ons:
@@ -153,28 +156,28 @@ class Clusters:
             cluster.num_gpus = request.num_gpus
             prepaid = request.num_gpus - cluster.num_capacity_pool_gpus
             cluster.num_reserved_gpus = min(cluster.num_reserved_gpus, prepaid)
-            self._life.scale(cluster)
+            self._transitions.scale(cluster)
         if request.num_preemptible_gpus is not None:
             cluster.desired_preemptible_gpus = request.num_preemptible_gpus
-            self._life.plan_preemptible(cluster)
+            self._transitions.plan_preemptible(cluster)
         if request.cluster_type not in (None, cluster.cluster_type):
             cluster.cluster_type = request.cluster_type or cluster.cluster_type
-            self._life.enter(cluster, "CLUSTER_PHASE_INSTALLING_DRIVERS")
+            self._transitions.enter(cluster, "CLUSTER_PHASE_INSTALLING_DRIVERS")
             cluster.plan(now + SWITCH_TYPE_SECONDS * cluster.pace, "phase", READY_PHASE)
-        self._life.set_rate(cluster)
+        self._transitions.update_rate(cluster)
 
     def _change_add_on(self, cluster: Cluster, name: str, config: dict[str, Any]) -> None:
         for add_on in cluster.add_ons:
             if add_on.name == name:
                 add_on.config = {**add_on.config, **config}
                 return
-        if self._switches.unknown_add_on == "add":
+        if self._cloud.switches.unknown_add_on == "add":
             kind = next(iter(config), name)
             cluster.add_ons.append(AddOn(name=name, add_on_type=kind, config=config or {kind: {"enabled": True}}))
 
-    def _refuse_taken_name(self, request: CreateRequest) -> None:
-        if not self._switches.unique_cluster_names:
+    def _refuse_taken_name(self, cluster: Cluster) -> None:
+        if not self._cloud.switches.unique_cluster_names:
             return
-        for other in self._life.all.values():
-            if other.gone is None and (other.name, other.region) == (request.cluster_name, request.region):
-                raise Refusal(self._switches.conflict_status, f"cluster name {other.name!r} is taken", "conflict")
+        for other in self._transitions.living.values():
+            if (other.name, other.region) == (cluster.name, cluster.region):
+                raise Refusal(self._cloud.switches.conflict_status, f"cluster name {other.name!r} is taken", "conflict")

@@ -1,31 +1,31 @@
-"""How nodes of a simulated Together cluster come and go."""
+"""The nodes of a simulated Together cluster: how they boot, fail and leave."""
 
 from __future__ import annotations
 
 from uuid import NAMESPACE_OID, uuid5
 
 from gpufleet_provider.together.simulator.catalogue import GPUS_PER_NODE
-from gpufleet_provider.together.simulator.lifecycle import DRAIN_SECONDS, SCALE_UP_SECONDS, boot_plan
+from gpufleet_provider.together.simulator.provisioning import DRAIN_SECONDS, SCALE_UP_SECONDS, boot_plan
 from gpufleet_provider.together.simulator.records import Cluster, LifecycleEvent, Node, PhaseChange
 
-MOST_EVENTS_SHOWN = 50
+EVENTS_KEPT = 50
 
 
 def plan_control_plane(cluster: Cluster, at: float, seconds: float) -> None:
-    """One control plane node, or three from four GPU nodes on, that come within `seconds`."""
+    """Plan one control plane node, or three for four GPU nodes or more, that boot within `seconds`."""
     count = 1 if cluster.num_gpus < 4 * GPUS_PER_NODE else 3
     for offsets in boot_plan(count, seconds):
         _plan(cluster, _next_id(cluster, "cp"), at, offsets)
 
 
 def plan_workers(cluster: Cluster, count: int, at: float, seconds: float, plane: str = "gpu-dp") -> None:
-    """`count` GPU nodes that come one by one within `seconds`."""
+    """Plan `count` GPU nodes that boot one after the other within `seconds`."""
     for offsets in boot_plan(count, seconds):
         _plan(cluster, _next_id(cluster, plane), at, offsets)
 
 
 def enter_phase(cluster: Cluster, detail: str, now: float) -> None:
-    """A node's next phase; the first makes the node appear. `detail` is `<node id> <phase>`."""
+    """Let a node enter a phase; the first one adds the node to the cluster. `detail` is `<node id> <phase>`."""
     node_id, phase = detail.split(" ")
     node = cluster.node(node_id)
     if node is None:
@@ -37,23 +37,23 @@ def enter_phase(cluster: Cluster, detail: str, now: float) -> None:
         plane = cluster.control_plane_nodes if "-cp-" in node_id else cluster.workers
         plane.append(node)
         if cluster.ready is not None and plane is cluster.workers:
-            note(cluster, node_id, "TogetherScaledUp", f"Node {node_id} was added to the cluster", now)
+            add_event(cluster, node_id, "TogetherScaledUp", f"Node {node_id} was added to the cluster", now)
     node.phases.append(PhaseChange(phase=phase, at=now))
     node.status = phase.removeprefix("NODE_PHASE_").capitalize()
 
 
 def expected_workers(cluster: Cluster) -> int:
-    """Standard worker nodes that stand or are on their way."""
+    """The number of standard worker nodes that the cluster has or that are planned, without those that leave."""
     coming = {
         event.detail.split(" ")[0]
         for event in cluster.agenda
         if event.name == "node" and "-gpu-dp-" in event.detail and cluster.node(event.detail.split(" ")[0]) is None
     }
-    return len(cluster.standing) + len(coming)
+    return len(cluster.remaining_workers) + len(coming)
 
 
 def scale(cluster: Cluster, now: float, first: str) -> float:
-    """Bring the standard nodes to what is wanted; returns the cloud time at which that will be so."""
+    """Plan the standard nodes that are missing or too many; returns the cloud time at which that is done."""
     wanted = -(-cluster.wanted_gpus // GPUS_PER_NODE)
     change = wanted - expected_workers(cluster)
     if change > 0:
@@ -68,7 +68,7 @@ def scale(cluster: Cluster, now: float, first: str) -> float:
 
 
 def retire(cluster: Cluster, node_id: str, reason: str, now: float) -> bool:
-    """A worker leaves; false where it had left already."""
+    """Move a worker to the deleted ones; false if it has left already."""
     node = cluster.node(node_id)
     if node is None or node not in cluster.workers:
         return False
@@ -77,24 +77,24 @@ def retire(cluster: Cluster, node_id: str, reason: str, now: float) -> bool:
     node.status = "Deleted"
     node.phases.append(PhaseChange(phase="NODE_PHASE_SUCCEEDED", at=now))
     cluster.deleted_workers.append(node)
-    note(cluster, node_id, reason, f"Node {node_id} left the cluster", now)
+    add_event(cluster, node_id, reason, f"Node {node_id} left the cluster", now)
     return True
 
 
-def note(cluster: Cluster, node_id: str, reason: str, message: str, now: float) -> None:
-    """Add to the recent node lifecycle events."""
+def add_event(cluster: Cluster, node_id: str, reason: str, message: str, now: float) -> None:
+    """Add a node lifecycle event; only the latest are kept."""
     cluster.events.append(LifecycleEvent(node_id=node_id, reason=reason, message=message, at=now))
-    del cluster.events[:-MOST_EVENTS_SHOWN]
+    del cluster.events[:-EVENTS_KEPT]
 
 
 def set_all(cluster: Cluster, phase: str, now: float) -> None:
-    """Every worker enters a phase, as on a pause."""
+    """Let every worker enter a phase."""
     for node in cluster.workers:
         enter_phase(cluster, f"{node.node_id} {phase}", now)
 
 
 def _first_to_leave(cluster: Cluster, first: str) -> list[Node]:
-    nodes = cluster.standing
+    nodes = cluster.remaining_workers
     if first == "oldest":
         return nodes
     newest = nodes[::-1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from gpufleet_provider.simulator.world import Record
+from gpufleet_provider.simulator.record import Record
+from gpufleet_provider.together.simulator.catalogue import GPUS_PER_NODE
 
 
 class PhaseChange(BaseModel):
@@ -30,7 +31,7 @@ class Node(BaseModel):
 
 
 class LifecycleEvent(BaseModel):
-    """One entry of node_lifecycle_events."""
+    """One entry of `node_lifecycle_events`."""
 
     node_id: str
     reason: str
@@ -47,13 +48,14 @@ class AddOn(BaseModel):
 
     @property
     def is_enabled(self) -> bool:
-        """Whether any part of its config says so."""
+        """Whether any part of its config enables it; an empty config does."""
         return any(part.get("enabled", True) for part in self.config.values()) if self.config else True
 
 
 class Cluster(Record):
-    """A cluster; fields that no reply changes are named as in the API."""
+    """A cluster: declared are the fields that change or decide something, all others are in `body`."""
 
+    model_config = ConfigDict(extra="allow")
     kind: ClassVar[str] = "together.cluster"
 
     region: str
@@ -68,24 +70,18 @@ class Cluster(Record):
     autoscaled_gpus: int = 0
     auto_scale: bool = False
     auto_scale_max_gpus: int | None = None
-    cuda_version: str
-    nvidia_driver_version: str
-    os: str
-    driver_id: str
     project_id: str
     duration_hours: int | None = None
     reservation_start_time: float | None = None
     reservation_end_time: float | None = None
     slurm_shm_size_gib: int | None = None
-    install_traefik: bool = False
-    oidc_config: dict[str, Any] | None = None
     cluster_config: dict[str, Any]
     add_ons: list[AddOn] = Field(default_factory=list[AddOn])
     acceptance_tests: dict[str, Any] = Field(default_factory=dict[str, Any])
     volume_ids: list[str] = Field(default_factory=list[str])
 
     pace: float = 1.0
-    """By how much every duration of this cluster is stretched."""
+    """The factor for every duration of this cluster."""
     status: str
     phases: list[PhaseChange] = Field(default_factory=list[PhaseChange])
     control_plane_ready: bool = False
@@ -94,24 +90,44 @@ class Cluster(Record):
     deleted_workers: list[Node] = Field(default_factory=list[Node])
     events: list[LifecycleEvent] = Field(default_factory=list[LifecycleEvent])
     nodes_made: int = 0
-    is_visible: bool = True
     is_tombstone: bool = False
     sold_gpus: int = 0
     paused_from: str | None = None
 
     @property
+    def body(self) -> dict[str, Any]:
+        """The validated fields of the create body that replies show and that nothing else needs."""
+        return self.model_extra or {}
+
+    @property
     def wanted_gpus(self) -> int:
-        """Standard GPUs that the cluster should have, the autoscaler's included."""
+        """Standard GPUs that the cluster should have, including the autoscaler's."""
         return self.num_gpus + self.autoscaled_gpus
 
     @property
-    def standing(self) -> list[Node]:
-        """Standard worker nodes that are to stay."""
+    def preemptible_gpus(self) -> int:
+        """Preemptible GPUs that the cluster has."""
+        return GPUS_PER_NODE * sum(node.is_preemptible for node in self.workers)
+
+    @property
+    def remaining_workers(self) -> list[Node]:
+        """Standard worker nodes that are not marked for deletion."""
         return [node for node in self.workers if not node.is_preemptible and not node.marked_for_deletion]
 
     def node(self, node_id: str) -> Node | None:
-        """A node by its id, of either plane."""
+        """A node of either plane by its id."""
         return next((node for node in (*self.workers, *self.control_plane_nodes) if node.node_id == node_id), None)
+
+    def ledger_fields(self) -> dict[str, Any]:
+        """Size, billing and volumes."""
+        return {
+            "status": self.status,
+            "region": self.region,
+            "gpu_type": self.gpu_type,
+            "num_gpus": self.num_gpus,
+            "billing_type": self.billing_type,
+            "volume_ids": self.volume_ids,
+        }
 
 
 class Volume(Record):
@@ -126,9 +142,19 @@ class Volume(Record):
     status: str = "provisioning"
     attached_to: list[str] = Field(default_factory=list[str])
 
+    def ledger_fields(self) -> dict[str, Any]:
+        """Size and clusters."""
+        return {
+            "status": self.status,
+            "region": self.region,
+            "size_tib": self.size_tib,
+            "attached_to": self.attached_to,
+            "is_lifecycle_independent": self.is_lifecycle_independent,
+        }
+
 
 class Remediation(Record):
-    """A remediation; `name` is its id, and its own fields are named as in the API."""
+    """A remediation; `name` is the node's id, the other fields are named as in the API."""
 
     kind: ClassVar[str] = "together.remediation"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from gpufleet_provider.simulator.cloud import SimulatedCloud, Store
+from gpufleet_provider.simulator.record import Event
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
-from gpufleet_provider.simulator.world import Event, SimulatedCloud
 from gpufleet_provider.together.simulator import nodes
-from gpufleet_provider.together.simulator.life import Life
-from gpufleet_provider.together.simulator.lifecycle import REMEDIATION_SECONDS
+from gpufleet_provider.together.simulator.cluster_transitions import ClusterTransitions
+from gpufleet_provider.together.simulator.provisioning import REMEDIATION_SECONDS
 from gpufleet_provider.together.simulator.records import Cluster, Node, Remediation
 from gpufleet_provider.together.simulator.replies import remediation_reply
+from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 MODES = tuple(
     f"REMEDIATION_MODE_{mode}"
@@ -20,37 +23,34 @@ MODES = tuple(
 ANY_INSTANCE = "-"
 
 
-class Remediations:
-    """Every remediation by id; a finished one has renewed, rebooted or evicted its node."""
+class Remediations(Store[Remediation, TogetherSwitches]):
+    """Every remediation; one that has finished has replaced, rebooted or evicted its node."""
 
-    def __init__(self, cloud: SimulatedCloud, life: Life, all_by_id: dict[str, Remediation]) -> None:
-        self._cloud = cloud
-        self._world = cloud.world
-        self._life = life
-        self.all = all_by_id
+    record_type = Remediation
+    in_ledger = False
 
-    def load(self) -> None:
-        """Take up what an earlier run has left."""
-        self.all.update(self._world.load(Remediation, self._cloud))
+    def __init__(self, cloud: SimulatedCloud[TogetherSwitches], clusters: ClusterTransitions) -> None:
+        super().__init__(cloud)
+        self._clusters = clusters
 
     def create(self, call: Call) -> Reply:
-        """M1: asked for by hand, so it needs no approval."""
-        cluster = self._life.find(call.params["cluster_id"])
+        """M1: requested by a user, so it needs no approval."""
+        cluster = self._clusters.find(call.params["cluster_id"])
         node = self._node(cluster, call.params["instance_id"])
         body = Body.of(call.body)
         mode = body.one_of("mode", MODES) or body.need_text("mode")
         reason = body.text("reason")
-        self._cloud.refuse_unknown(body)
-        made = self.make(cluster, node, mode, "REMEDIATION_TRIGGER_MANUAL", "PENDING", reason)
-        return Reply.of(remediation_reply(made))
+        self.cloud.refuse_unknown(body)
+        remediation = self._create_record(cluster, node, mode, "REMEDIATION_TRIGGER_MANUAL", "PENDING", reason)
+        return Reply.of(remediation_reply(remediation))
 
     def get(self, call: Call) -> Reply:
         """M2."""
         return Reply.of(remediation_reply(self._find(call)))
 
     def list(self, call: Call) -> Reply:
-        """M3, the only list with pages."""
-        cluster = self._life.find(call.params["cluster_id"])
+        """M3: the only list with pages."""
+        cluster = self._clusters.find(call.params["cluster_id"])
         instance_id = call.params["instance_id"]
         found = [
             it
@@ -73,8 +73,8 @@ class Remediations:
     def approve(self, call: Call) -> Reply:
         """M4."""
         remediation = self._review(call, ("PENDING_APPROVAL",), "PENDING")
-        remediation.plan(self._world.now, "start")
-        self._world.touch(self._cloud, remediation)
+        remediation.plan(self.world.now, "start")
+        self.touch(remediation)
         return Reply.of(remediation_reply(remediation))
 
     def reject(self, call: Call) -> Reply:
@@ -85,15 +85,40 @@ class Remediations:
         """M6."""
         return Reply.of(remediation_reply(self._review(call, ("PENDING_APPROVAL", "PENDING"), "CANCELLED")))
 
-    def make(
+    def propose(self, cluster: Cluster, mode: str) -> None:
+        """Create an automated remediation of the cluster's first worker; a user has to approve it."""
+        node = cluster.workers[0]
+        self._create_record(cluster, node, mode, "REMEDIATION_TRIGGER_AUTOMATED", "PENDING_APPROVAL", "unhealthy")
+
+    def apply_event(self, record: Remediation, event: Event) -> None:
+        """Start or finish the remediation; it fails if the cluster is deleted."""
+        now = self.world.now
+        cluster = self._clusters.all[record.cluster_id]
+        record.update_time = now
+        if cluster.gone is not None:
+            record.state, record.end_time = "FAILED", now
+            record.error_message = "the cluster is gone"
+        elif event.name == "start":
+            record.state, record.start_time = "RUNNING", now
+            record.plan(now + REMEDIATION_SECONDS, "finish")
+        else:
+            record.state, record.end_time = "SUCCEEDED", now
+            self._act(cluster, record)
+        self._clusters.touch(cluster)
+
+    def intervene(self, record: Remediation, action: str, details: Mapping[str, Any]) -> None:
+        """Nothing; always raises `Refusal`."""
+        raise Refusal(400, f"nothing can be done to a {record.kind} from outside")
+
+    def _create_record(
         self, cluster: Cluster, node: Node, mode: str, trigger: str, state: str, reason: str | None
     ) -> Remediation:
         """A new remediation; one that is PENDING starts soon."""
-        now = self._world.now
-        made = Remediation(
+        now = self.world.now
+        remediation = Remediation(
             id=str(uuid4()),
             name=node.node_id,
-            created=self._world.stamp(),
+            created=self.world.stamp(),
             cluster_id=cluster.id,
             instance_id=node.instance_id,
             node_id=node.node_id,
@@ -104,39 +129,21 @@ class Remediations:
             requested_by="user" if trigger.endswith("MANUAL") else "system",
             update_time=now,
         )
-        self.all[made.id] = made
-        node.latest_remediation_id = made.id
+        node.latest_remediation_id = remediation.id
         if state == "PENDING":
-            made.plan(now + 10, "start")
-        self._world.touch(self._cloud, made)
-        self._world.touch(self._cloud, cluster)
-        return made
-
-    def happen(self, remediation: Remediation, event: Event) -> None:
-        """It starts, or it is done."""
-        now = self._world.now
-        cluster = self._life.all[remediation.cluster_id]
-        remediation.update_time = now
-        if cluster.gone is not None:
-            remediation.state, remediation.end_time = "FAILED", now
-            remediation.error_message = "the cluster is gone"
-        elif event.name == "start":
-            remediation.state, remediation.start_time = "RUNNING", now
-            remediation.plan(now + REMEDIATION_SECONDS, "finish")
-        else:
-            remediation.state, remediation.end_time = "SUCCEEDED", now
-            self._act(cluster, remediation)
-        self._world.touch(self._cloud, cluster)
+            remediation.plan(now + 10, "start")
+        self._clusters.touch(cluster)
+        return self.insert(remediation)
 
     def _act(self, cluster: Cluster, remediation: Remediation) -> None:
-        now = self._world.now
+        now = self.world.now
         if remediation.mode in ("REMEDIATION_MODE_REBOOT_VM", "REMEDIATION_MODE_HOST_POWER_CYCLE"):
             for phase in ("NODE_PHASE_BOOTING", "NODE_PHASE_RUNNING"):
                 nodes.enter_phase(cluster, f"{remediation.node_id} {phase}", now)
             return
         nodes.retire(cluster, remediation.node_id, "TogetherRemediated", now)
         if remediation.mode != "REMEDIATION_MODE_EVICT_WITHOUT_REPLACEMENT":
-            self._life.scale(cluster)
+            self._clusters.scale(cluster)
 
     def _review(self, call: Call, allowed: tuple[str, ...], state: str) -> Remediation:
         remediation = self._find(call)
@@ -150,16 +157,16 @@ class Remediations:
         remediation.mode = body.get("mode") or remediation.mode
         remediation.review_comment = body.get("comment")
         remediation.reviewed_by = "user"
-        remediation.review_time = remediation.update_time = self._world.now
+        remediation.review_time = remediation.update_time = self.world.now
         remediation.agenda.clear()
-        self._world.touch(self._cloud, remediation)
-        self._world.touch(self._cloud, self._life.all[remediation.cluster_id])
+        self.touch(remediation)
+        self._clusters.touch(self._clusters.all[remediation.cluster_id])
         return remediation
 
     def _find(self, call: Call) -> Remediation:
-        remediation = self.all.get(call.params["remediation_id"])
-        if remediation is None or remediation.cluster_id != call.params["cluster_id"]:
-            raise Refusal(404, f"remediation {call.params['remediation_id']} not found", "not_found")
+        remediation = self.find(call.params["remediation_id"])
+        if remediation.cluster_id != call.params["cluster_id"]:
+            raise self.not_found(remediation.id)
         return remediation
 
     def _node(self, cluster: Cluster, instance_id: str) -> Node:

@@ -13,7 +13,6 @@ from gpufleet_provider.together.simulator.records import Cluster, Node, PhaseCha
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 ORGANIZATION_ID = "org-simulated"
-DEFAULT_PROJECT_ID = "proj-simulated"
 
 
 def cluster_reply(
@@ -24,6 +23,7 @@ def cluster_reply(
     canary: str,
 ) -> dict[str, Any]:
     """A cluster, as in create, get, list and update."""
+    body = cluster.body
     full = switches.driver_readback == "full"
     optional: dict[str, Any] = {
         "duration_hours": cluster.duration_hours,
@@ -32,10 +32,10 @@ def cluster_reply(
         "reservation_start_time": _instant(cluster.reservation_start_time),
         "reservation_end_time": _instant(cluster.reservation_end_time),
         "first_ready_at": _instant(cluster.ready.cloud if cluster.ready else None),
-        "oidc_config": cluster.oidc_config,
+        "oidc_config": body["oidc_config"],
         "nvidia_driver_version_id": {
-            "catalogue": cluster.driver_id,
-            "internal": str(uuid5(NAMESPACE_OID, cluster.driver_id)),
+            "catalogue": body["driver_id"],
+            "internal": str(uuid5(NAMESPACE_OID, body["driver_id"])),
             "absent": None,
         }[switches.driver_id],
     }
@@ -52,10 +52,10 @@ def cluster_reply(
         "num_reserved_gpus": cluster.num_reserved_gpus,
         "num_capacity_pool_gpus": cluster.num_capacity_pool_gpus,
         "desired_preemptible_gpus": cluster.desired_preemptible_gpus,
-        "allocated_preemptible_gpus": GPUS_PER_NODE * sum(node.is_preemptible for node in cluster.workers),
+        "allocated_preemptible_gpus": cluster.preemptible_gpus,
         "num_cpu_workers": 0,
-        "cuda_version": f"{cluster.cuda_version}.3" if full else cluster.cuda_version,
-        "nvidia_driver_version": f"{cluster.nvidia_driver_version}.35.03" if full else cluster.nvidia_driver_version,
+        "cuda_version": f"{body['cuda_version']}.3" if full else body["cuda_version"],
+        "nvidia_driver_version": f"{body['nvidia_driver_version']}.35.03" if full else body["nvidia_driver_version"],
         "project_id": cluster.project_id,
         "kube_config": kube_config(cluster, canary) if cluster.control_plane_ready else "",
         "volumes": [volume_reply(volume) for volume in volumes],
@@ -68,13 +68,13 @@ def cluster_reply(
             if it.is_enabled
         ],
         "created_at": rfc3339(cluster.created.cloud),
-        "install_traefik": cluster.install_traefik,
+        "install_traefik": body["install_traefik"],
         "control_plane_ready": cluster.control_plane_ready,
         "is_in_substrate": False,
         "machine_cluster_id": f"mc-{cluster.id[:8]}",
         "ums_project_id": cluster.project_id,
         "ums_org_id": ORGANIZATION_ID,
-        "os_image": f"{cluster.os}-nvidia-{cluster.nvidia_driver_version}",
+        "os_image": f"{body['os']}-nvidia-{body['nvidia_driver_version']}",
         "cluster_config": cluster.cluster_config,
         "deleted_gpu_worker_nodes": [_worker(cluster, node, remediations) for node in cluster.deleted_workers],
         "node_lifecycle_events": [
@@ -86,7 +86,7 @@ def cluster_reply(
 
 
 def volume_reply(volume: Volume) -> dict[str, Any]:
-    """A volume; this is all that the API ever shows."""
+    """A volume: the API shows no more of it than this."""
     return {
         "volume_id": volume.id,
         "volume_name": volume.name,
@@ -124,7 +124,7 @@ def remediation_reply(remediation: Remediation) -> dict[str, Any]:
 
 
 def kube_config(cluster: Cluster, canary: str) -> str:
-    """A kubeconfig of the cluster's own, in base64; its token is the canary."""
+    """The cluster's own kubeconfig in base64, with the canary as its token."""
     authority = base64.b64encode(f"simulated certificate authority of {cluster.id}".encode()).decode()
     document = f"""apiVersion: v1
 kind: Config

@@ -1,8 +1,8 @@
-"""How the simulated Together reads request bodies, and every reason for which it refuses one."""
+"""The request bodies of the simulated Together: how they are read, and why they are refused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gpufleet_provider.simulator.clock import rfc3339
@@ -40,56 +40,14 @@ CLUSTER_CONFIG_DEFAULTS: dict[str, Any] = {
     "network_operator_version": "v25.1.0",
     "ssh_ca_enabled": False,
 }
+DEFAULT_PROJECT_ID = "proj-simulated"
 
 
-@dataclass
-class VolumeRequest:
-    """The body of a volume create, or an inline `shared_volume`."""
+def read_cluster(body: Body, now: float) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The fields of the new `Cluster`, and those of its inline `Volume`; raises `Refusal` for the first fault.
 
-    volume_name: str
-    size_tib: int
-    region: str
-    is_lifecycle_independent: bool | None
-    project_id: str | None
-    instance_cluster_id: str | None
-
-
-@dataclass
-class CreateRequest:
-    """A cluster create that holds together in itself; whether there is stock is another matter."""
-
-    cluster_name: str
-    region: str
-    gpu_type: str
-    num_gpus: int
-    billing_type: str
-    cluster_type: str
-    driver: Driver
-    driver_id: str
-    cuda_version: str
-    nvidia_driver_version: str
-    start: float
-    end: float | None
-    duration_hours: int | None
-    num_reserved_gpus: int
-    num_capacity_pool_gpus: int
-    num_preemptible_gpus: int
-    capacity_pool_id: str | None
-    shared_volume: VolumeRequest | None
-    volume_id: str | None
-    auto_scale: bool
-    auto_scale_max_gpus: int | None
-    slurm_shm_size_gib: int | None
-    install_traefik: bool
-    project_id: str | None
-    oidc_config: dict[str, Any] | None
-    cluster_config: dict[str, Any]
-    add_ons: list[AddOn]
-    acceptance_tests: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-def read_create(body: Body, now: float) -> CreateRequest:
-    """A create body; raises `Refusal` with the first thing that is wrong."""
+    A field that the record does not declare is kept in its `body`.
+    """
     name = body.need_text("cluster_name")
     region = body.need_text("region")
     gpu_type = body.need_text("gpu_type")
@@ -124,46 +82,46 @@ def read_create(body: Body, now: float) -> CreateRequest:
     volume_id = body.text("volume_id")
     if shared is not None and volume_id is not None:
         raise body.bad("volume_id", "cannot be combined with shared_volume")
-    shared_volume = read_volume(shared) if shared is not None else None
-    if shared_volume is not None and shared_volume.region != region:
+    volume = read_volume(shared) if shared is not None else None
+    if volume is not None and volume["region"] != region:
         raise body.bad("shared_volume.region", "must be the cluster's region")
     config = body.child("cluster_config")
     defaults = {"load_balancer": "TRAEFIK" if install_traefik else "NONE", **CLUSTER_CONFIG_DEFAULTS}
-    return CreateRequest(
-        cluster_name=name,
-        region=region,
-        gpu_type=gpu_type,
-        num_gpus=num_gpus,
-        billing_type=billing_type,
-        cluster_type=cluster_type,
-        driver=driver,
-        driver_id=driver_id(region, driver),
-        cuda_version=body.text("cuda_version") or driver.cuda_version,
-        nvidia_driver_version=body.text("nvidia_driver_version") or driver.nvidia_driver_version,
-        start=start,
-        end=end,
-        duration_hours=duration_hours,
-        num_reserved_gpus=reserved,
-        num_capacity_pool_gpus=pool,
-        num_preemptible_gpus=preemptible,
-        capacity_pool_id=body.text("capacity_pool_id"),
-        shared_volume=shared_volume,
-        volume_id=volume_id,
-        auto_scale=auto_scale,
-        auto_scale_max_gpus=auto_scale_max_gpus,
-        slurm_shm_size_gib=shm,
-        install_traefik=install_traefik,
-        project_id=body.text("project_id"),
-        oidc_config=_oidc(body.child("oidc_config")),
-        cluster_config=defaults if config is None else {**defaults, **read_cluster_config(config, cluster_type)},
-        add_ons=[_add_on(item) for item in body.children("add_ons") or []],
-        acceptance_tests=_acceptance_tests(body.child("acceptance_tests_params")),
-    )
+    fields = {
+        "name": name,
+        "region": region,
+        "gpu_type": gpu_type,
+        "num_gpus": num_gpus,
+        "billing_type": billing_type,
+        "cluster_type": cluster_type,
+        "os": driver.os,
+        "driver_id": driver_id(region, driver),
+        "cuda_version": body.text("cuda_version") or driver.cuda_version,
+        "nvidia_driver_version": body.text("nvidia_driver_version") or driver.nvidia_driver_version,
+        "reservation_start_time": start,
+        "reservation_end_time": end,
+        "duration_hours": duration_hours,
+        "num_reserved_gpus": reserved,
+        "num_capacity_pool_gpus": pool,
+        "desired_preemptible_gpus": preemptible,
+        "capacity_pool_id": body.text("capacity_pool_id"),
+        "volume_ids": [] if volume_id is None else [volume_id],
+        "auto_scale": auto_scale,
+        "auto_scale_max_gpus": auto_scale_max_gpus,
+        "slurm_shm_size_gib": shm,
+        "install_traefik": install_traefik,
+        "project_id": body.text("project_id") or DEFAULT_PROJECT_ID,
+        "oidc_config": _oidc(body.child("oidc_config")),
+        "cluster_config": defaults if config is None else {**defaults, **read_cluster_config(config, cluster_type)},
+        "add_ons": [_add_on(item) for item in body.children("add_ons") or []],
+        "acceptance_tests": _acceptance_tests(body.child("acceptance_tests_params")),
+    }
+    return fields, volume
 
 
 @dataclass
 class UpdateRequest:
-    """A PUT; None means keep."""
+    """A PUT of a cluster; None keeps the present value."""
 
     cluster_type: str | None
     num_gpus: int | None
@@ -176,7 +134,7 @@ class UpdateRequest:
 
 
 def read_update(body: Body, cluster_type: str) -> UpdateRequest:
-    """A PUT body for a cluster of a type."""
+    """A PUT body for a cluster of the given type; raises `Refusal` for the first fault."""
     num_gpus = body.integer("num_gpus")
     if num_gpus is not None:
         _gpus(body, "num_gpus", num_gpus, at_least=GPUS_PER_NODE)
@@ -200,26 +158,26 @@ def read_update(body: Body, cluster_type: str) -> UpdateRequest:
     )
 
 
-def read_volume(body: Body) -> VolumeRequest:
-    """A volume create body."""
+def read_volume(body: Body) -> dict[str, Any]:
+    """The fields of the new `Volume`; `is_lifecycle_independent` is None if the body does not say."""
     region = body.need_text("region")
     if region not in STOCK_GPUS:
         raise body.bad("region", f"{region!r} is not a known region")
     size_tib = body.need_integer("size_tib")
     if size_tib < 1:
         raise body.bad("size_tib", "must be at least 1")
-    return VolumeRequest(
-        volume_name=body.need_text("volume_name"),
-        size_tib=size_tib,
-        region=region,
-        is_lifecycle_independent=body.flag("is_lifecycle_independent"),
-        project_id=body.text("project_id"),
-        instance_cluster_id=body.text("instance_cluster_id"),
-    )
+    body.text("instance_cluster_id")
+    return {
+        "name": body.need_text("volume_name"),
+        "size_tib": size_tib,
+        "region": region,
+        "is_lifecycle_independent": body.flag("is_lifecycle_independent"),
+        "project_id": body.text("project_id") or DEFAULT_PROJECT_ID,
+    }
 
 
 def read_cluster_config(body: Body, cluster_type: str) -> dict[str, Any]:
-    """The keys of a cluster_config that were sent."""
+    """The fields of a cluster_config that were sent."""
     config: dict[str, Any] = {"load_balancer": body.one_of("load_balancer", LOAD_BALANCERS)}
     if config["load_balancer"] is None:
         raise body.bad("load_balancer", "is required")
@@ -263,8 +221,8 @@ def _driver(body: Body, region: str) -> Driver:
     return by_id or by_pair
 
 
-def _term(body: Body, billing_type: str, now: float) -> tuple[float, float | None, int | None]:
-    """Start and end of the reservation and its hours."""
+def _term(body: Body, billing_type: str, now: float) -> tuple[float | None, float | None, int | None]:
+    """Start and end of the reservation and its hours; all None for on-demand clusters."""
     days = body.integer("duration_days")
     start, end = body.instant("reservation_start_time"), body.instant("reservation_end_time")
     if billing_type == "ON_DEMAND":
@@ -272,7 +230,7 @@ def _term(body: Body, billing_type: str, now: float) -> tuple[float, float | Non
             raise body.bad("duration_days", "is only supported for RESERVED billing")
         if start is not None or end is not None:
             raise body.bad("reservation_end_time", "is only accepted for prepaid clusters")
-        return now, None, None
+        return None, None, None
     if days is not None and not (billing_type == "RESERVED" and 1 <= days <= 90):
         raise body.bad("duration_days", "is only supported for RESERVED billing, from 1 to 90 days")
     begin = now if start is None else start

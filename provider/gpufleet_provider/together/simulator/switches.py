@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from gpufleet_provider.simulator.world import Switches
+from gpufleet_provider.simulator.cloud import Switches
 
 
 class TogetherSwitches(Switches):

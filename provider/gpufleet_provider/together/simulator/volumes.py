@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from gpufleet_provider.simulator.ledger import entry
+from gpufleet_provider.simulator.cloud import SimulatedCloud, Store
+from gpufleet_provider.simulator.record import Event
 from gpufleet_provider.simulator.wire import Body, Call, Refusal, Reply
-from gpufleet_provider.simulator.world import Event, SimulatedCloud
 from gpufleet_provider.together.simulator.catalogue import DOLLARS_PER_TIB_HOUR
-from gpufleet_provider.together.simulator.lifecycle import VOLUME_DELETE_SECONDS, VOLUME_SECONDS
+from gpufleet_provider.together.simulator.provisioning import VOLUME_DELETE_SECONDS, VOLUME_SECONDS
 from gpufleet_provider.together.simulator.records import Cluster, Volume
-from gpufleet_provider.together.simulator.replies import DEFAULT_PROJECT_ID, volume_reply
-from gpufleet_provider.together.simulator.requests import VolumeRequest, read_volume
+from gpufleet_provider.together.simulator.replies import volume_reply
+from gpufleet_provider.together.simulator.requests import read_volume
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 
-class Volumes:
-    """Every volume by id; `all` keeps those that are gone, for the ledger."""
+class Volumes(Store[Volume, TogetherSwitches]):
+    """Every volume; `on_change` is called with the id of each cluster whose volume has changed."""
 
-    def __init__(self, cloud: SimulatedCloud, cluster_changed: Callable[[str], None]) -> None:
-        self._cloud = cloud
-        self._cluster_changed = cluster_changed
-        self._world = cloud.world
-        self.all: dict[str, Volume] = {}
+    record_type = Volume
 
-    @property
-    def _switches(self) -> TogetherSwitches:
-        switches = self._cloud.switches
-        assert isinstance(switches, TogetherSwitches)
-        return switches
+    def __init__(self, cloud: SimulatedCloud[TogetherSwitches], on_change: Callable[[str], None]) -> None:
+        super().__init__(cloud)
+        self._on_change = on_change
 
-    def load(self) -> None:
-        """Take up what an earlier run has left."""
-        self.all = self._world.load(Volume, self._cloud)
+    def touch(self, record: Volume) -> None:
+        """To be called after each change of a volume."""
+        super().touch(record)
+        for cluster_id in record.attached_to:
+            self._on_change(cluster_id)
 
     # What the API offers.
 
     def create(self, call: Call) -> Reply:
         """V1."""
         body = Body.of(call.body)
-        request = read_volume(body)
-        self._cloud.refuse_unknown(body)
-        return Reply.of(volume_reply(self.make(request)))
+        fields = read_volume(body)
+        self.cloud.refuse_unknown(body)
+        return Reply.of(volume_reply(self.create_record(fields)))
 
     def get(self, call: Call) -> Reply:
         """V2."""
@@ -51,34 +47,34 @@ class Volumes:
 
     def list(self, call: Call) -> Reply:
         """V3."""
-        wanted = project_filter(call, self._switches)
-        shown = [it for it in self.all.values() if it.gone is None and wanted in (None, it.project_id)]
+        wanted = project_filter(call, self.cloud.switches)
+        shown = [it for it in self.shown() if wanted in (None, it.project_id)]
         return Reply.of({"volumes": [volume_reply(volume) for volume in shown]})
 
     def update(self, call: Call) -> Reply:
-        """V4: the id is in the body, and the size only grows."""
+        """V4: the id is in the body, and the size can only grow."""
         body = Body.of(call.body)
         volume = self.find(body.need_text("volume_id"))
         size_tib = body.integer("size_tib")
-        self._cloud.refuse_unknown(body)
+        self.cloud.refuse_unknown(body)
         if volume.status in ("deleting", "failed", "access_revoked"):
-            raise Refusal(self._switches.conflict_status, f"volume {volume.id} is {volume.status}")
+            raise Refusal(self.cloud.switches.conflict_status, f"volume {volume.id} is {volume.status}")
         if size_tib is not None and size_tib < volume.size_tib:
             raise body.bad("size_tib", f"cannot be reduced from {volume.size_tib} to {size_tib}")
         if size_tib is not None and size_tib > volume.size_tib:
             volume.size_tib = size_tib
-            self._set_rate(volume)
-            self._touch(volume)
+            self._update_rate(volume)
+            self.touch(volume)
         return Reply.of(volume_reply(volume))
 
     def delete(self, call: Call) -> Reply:
-        """V5: refused while a cluster has it."""
+        """V5: refused while the volume is attached."""
         volume = self.find(call.params["volume_id"])
         if volume.attached_to:
-            if self._switches.volume_delete_refusal == "success_false":
+            if self.cloud.switches.volume_delete_refusal == "success_false":
                 return Reply.of({"success": False})
             raise Refusal(
-                self._switches.conflict_status,
+                self.cloud.switches.conflict_status,
                 f"volume {volume.id} is attached to cluster {volume.attached_to[0]}",
                 "volume_attached",
             )
@@ -87,53 +83,43 @@ class Volumes:
 
     # What clusters do with volumes.
 
-    def make(self, request: VolumeRequest) -> Volume:
-        """A new volume, provisioning."""
-        world = self._world
-        independent = request.is_lifecycle_independent
-        default = self._switches.volume_is_lifecycle_independent
-        volume = Volume(
-            id=str(uuid4()),
-            name=request.volume_name,
-            created=world.stamp(),
-            region=request.region,
-            size_tib=request.size_tib,
-            project_id=request.project_id or DEFAULT_PROJECT_ID,
-            is_lifecycle_independent=default if independent is None else independent,
-        )
-        self.all[volume.id] = volume
+    def create_record(self, fields: dict[str, Any]) -> Volume:
+        """Create a volume from the fields of `read_volume`, and plan its provisioning."""
+        world = self.world
+        if fields["is_lifecycle_independent"] is None:
+            fields = {**fields, "is_lifecycle_independent": self.cloud.switches.volume_is_lifecycle_independent}
+        volume = Volume(id=str(uuid4()), created=world.stamp(), **fields)
         volume.plan(world.now + VOLUME_SECONDS * world.pace(volume.name, 600), "provisioned")
-        self._set_rate(volume)
-        self._touch(volume)
-        return volume
+        self._update_rate(volume)
+        return self.insert(volume)
 
     def of(self, cluster: Cluster) -> list[Volume]:
         """The volumes of a cluster that still exist."""
-        return [self.all[volume_id] for volume_id in cluster.volume_ids if self.all[volume_id].gone is None]
+        return [self.living[volume_id] for volume_id in cluster.volume_ids if volume_id in self.living]
 
     def check_attachable(self, volume_id: str, region: str) -> None:
-        """Raise for a volume that no cluster in a region can have."""
-        volume = self.all.get(volume_id)
-        if volume is None or volume.gone is not None or volume.region != region:
+        """Raise the refusal of a volume that a cluster in the region cannot have."""
+        volume = self.living.get(volume_id)
+        if volume is None or volume.region != region:
             raise Refusal(400, "Shared volume does not exist in the datacenter", "invalid_request", "volume_id")
         if volume.status in ("deleting", "failed", "access_revoked"):
             raise Refusal(400, f"Shared volume {volume_id} is {volume.status}", "invalid_request", "volume_id")
-        if volume.attached_to and not self._switches.volume_multi_attach:
+        if volume.attached_to and not self.cloud.switches.volume_multi_attach:
             raise Refusal(
-                self._switches.conflict_status,
+                self.cloud.switches.conflict_status,
                 f"Shared volume {volume_id} is already attached to cluster {volume.attached_to[0]}",
                 "volume_attached",
             )
 
     def attach(self, volume: Volume, cluster: Cluster) -> None:
-        """The cluster has it from now on."""
+        """Attach a volume to a cluster."""
         volume.attached_to.append(cluster.id)
         if volume.status == "available":
             volume.status = "bound"
-        self._touch(volume)
+        self.touch(volume)
 
     def release(self, cluster: Cluster) -> None:
-        """The cluster has it no longer; what lives only as long as the cluster is deleted with it."""
+        """Detach every volume from a cluster, and delete those that are not independent of its lifecycle."""
         for volume in self.of(cluster):
             if cluster.id not in volume.attached_to:
                 continue
@@ -142,83 +128,53 @@ class Volumes:
                 volume.status = "available"
             if not volume.attached_to and not volume.is_lifecycle_independent:
                 self._begin_delete(volume)
-            self._touch(volume)
+            self.touch(volume)
 
     def set_access(self, revoked: bool) -> None:
-        """Revoke access when the credits have run out, give it back when there are new ones."""
-        for volume in self.all.values():
-            if volume.gone is None and volume.status != "deleting":
-                standing = "bound" if volume.attached_to else "available"
-                volume.status = "access_revoked" if revoked else standing
-                self._touch(volume)
+        """Revoke the access to every volume, or restore it."""
+        for volume in self.living.values():
+            if volume.status != "deleting":
+                usable = "bound" if volume.attached_to else "available"
+                volume.status = "access_revoked" if revoked else usable
+                self.touch(volume)
 
-    # What happens by itself.
+    # What happens afterwards.
 
-    def happen(self, volume: Volume, event: Event) -> None:
-        """An event that was planned."""
-        if event.name == "provisioned" and volume.status == "provisioning":
-            volume.ready = self._world.stamp()
-            volume.status = "bound" if volume.attached_to else "available"
+    def apply_event(self, record: Volume, event: Event) -> None:
+        """Carry out an event that was planned for the volume."""
+        if event.name == "provisioned" and record.status == "provisioning":
+            record.ready = self.world.stamp()
+            record.status = "bound" if record.attached_to else "available"
         elif event.name == "gone":
-            self.end(volume, "delete")
-        self._touch(volume)
+            self.end(record, "delete")
 
-    def end(self, volume: Volume, reason: str) -> None:
-        """It is no more."""
-        volume.gone = self._world.stamp()
-        volume.gone_because = reason
-        volume.cancel()
-        self._cloud.account.set_rate(volume.meter, 0, self._world.now)
-
-    def find(self, volume_id: str) -> Volume:
-        """A volume that exists; 404 for any other."""
-        volume = self.all.get(volume_id)
-        if volume is None or volume.gone is not None:
-            raise Refusal(404, f"volume {volume_id} not found", "not_found")
-        return volume
-
-    def ledger(self) -> list[dict[str, Any]]:
-        """Every volume that ever was."""
-        now = self._world.now
-        return [
-            entry(
-                self._cloud.name,
-                volume,
-                volume.status,
-                now,
-                region=volume.region,
-                size_tib=volume.size_tib,
-                attached_to=volume.attached_to,
-                is_lifecycle_independent=volume.is_lifecycle_independent,
-            )
-            for volume in self.all.values()
-        ]
+    def intervene(self, record: Volume, action: str, details: Mapping[str, Any]) -> None:
+        """`vanish`, `fail` or `edit`."""
+        if action == "fail":
+            record.cancel()
+            record.status = "failed"
+        else:
+            super().intervene(record, action, details)
 
     def _begin_delete(self, volume: Volume) -> None:
         if volume.status == "deleting":
             return
         volume.status = "deleting"
-        volume.delete_requested = self._world.stamp()
+        volume.delete_requested = self.world.stamp()
         volume.cancel()
-        volume.plan(self._world.now + VOLUME_DELETE_SECONDS, "gone")
-        self._touch(volume)
+        volume.plan(self.world.now + VOLUME_DELETE_SECONDS, "gone")
+        self.touch(volume)
 
-    def _set_rate(self, volume: Volume) -> None:
-        self._cloud.account.set_rate(volume.meter, volume.size_tib * DOLLARS_PER_TIB_HOUR, self._world.now)
-        self._cloud.watch_credits()
-
-    def _touch(self, volume: Volume) -> None:
-        self._world.touch(self._cloud, volume)
-        for cluster_id in volume.attached_to:
-            self._cluster_changed(cluster_id)
+    def _update_rate(self, volume: Volume) -> None:
+        self.cloud.set_rate(volume, volume.size_tib * DOLLARS_PER_TIB_HOUR)
 
 
 def project_filter(call: Call, switches: TogetherSwitches) -> str | None:
-    """The project that a list call asks for, if the server hears the question."""
-    heard = {
+    """The project that a list is filtered by, or None; the switch says which query key counts."""
+    keys = {
         "projectId": ("projectId",),
         "project_id": ("project_id",),
         "both": ("projectId", "project_id"),
         "ignored": (),
     }[switches.project_filter]
-    return next((call.query[key] for key in heard if key in call.query), None)
+    return next((call.query[key] for key in keys if key in call.query), None)

@@ -32,7 +32,7 @@ def empty_clouds(simulator: Any) -> None:
 def config(simulator: Any) -> dict[str, str]:
     return {
         "together:apiKey": KEY,
-        "together:baseUrl": simulator.together_url,
+        "together:baseUrl": simulator.base_url("together"),
         "gpufleet:pollSeconds": "0.1",
     }
 

@@ -54,7 +54,7 @@ def test_a_stack_brings_its_state_and_its_account(
         deployment(entry(known)),
         {
             "together:apiKey": {"value": KEY, "secret": True},
-            "together:baseUrl": {"value": simulator.together_url, "secret": False},
+            "together:baseUrl": {"value": simulator.base_url("together"), "secret": False},
         },
     )
     result = gpufleet("orphans", "--stack", "dev")

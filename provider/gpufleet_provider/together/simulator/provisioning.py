@@ -1,16 +1,17 @@
-"""How a simulated Together cluster comes up, as data: phases in the vendor's order, in seconds of cloud time."""
+"""The phases of a simulated Together cluster, in the vendor's order, and every duration in seconds of cloud time."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from gpufleet_provider.simulator.faults import PlannedFailureKind
 from gpufleet_provider.together.simulator.records import Cluster
 
 READY_PHASE = "CLUSTER_PHASE_READY"
 
 
 class Step(NamedTuple):
-    """A phase, how long it takes, and when it is part of the way at all."""
+    """A phase, how long it takes, and which kind of cluster has it; empty means all."""
 
     phase: str
     seconds: float
@@ -29,6 +30,11 @@ PROVISIONING = (
     Step("CLUSTER_PHASE_RUNNING_ACCEPTANCE_TESTS", 120, "tests"),
     Step("CLUSTER_PHASE_RUNNING_NCCL_TESTS", 60, "nccl"),
 )
+USUAL_SECONDS = sum(step.seconds for step in PROVISIONING if not step.only_with)
+"""How long the shortest provisioning takes."""
+
+FAILURE_EVENTS: dict[PlannedFailureKind, str] = {"degraded": "degrade", "paused": "pause", "vanished": "vanish"}
+"""The event of each planned failure that happens when provisioning is over, or at a time of its own."""
 
 DIAG_SECONDS = {
     "DCGM_DIAG_LEVEL_SHORT": 60.0,
@@ -44,10 +50,10 @@ NODE_BOOT = (
     ("NODE_PHASE_BOOTSTRAPPING", 0.7),
     ("NODE_PHASE_RUNNING", 1.0),
 )
-"""A node's phases, and when each begins, in shares of its boot time."""
+"""A node's phases, and when each begins, as a share of its boot time."""
 
 BOOT_SHARE = 0.4
-"""One node boots in this share of the time in which all of them come; the others begin one after the other before."""
+"""Each node's share of the time in which all of them boot; they start one after the other."""
 
 SCALE_UP_SECONDS = 240.0
 DRAIN_SECONDS = 60.0
@@ -80,11 +86,11 @@ STATUSES = {
     "CLUSTER_PHASE_DEGRADED": ("Degraded",) * 2,
     "CLUSTER_PHASE_DELETING": ("Deleting",) * 2,
 }
-"""What `status` says in a phase: by the schema, and as an unlisted word where the schema has none."""
+"""The `status` of each phase: as the schema has it, and as a value that the schema does not list."""
 
 
 def provisioning(cluster: Cluster) -> list[Step]:
-    """The way of this cluster to Ready, with its own durations."""
+    """The steps of this cluster to Ready, with its own durations."""
     tests = cluster.acceptance_tests
     is_tested = bool(tests.get("enabled"))
     reasons = {
@@ -107,7 +113,7 @@ def provisioning(cluster: Cluster) -> list[Step]:
 
 
 def failing(steps: list[Step], phase: str | None) -> tuple[list[Step], str]:
-    """The way to a failed test, and the phase in which it ends: `phase`, or the last tests that would have run."""
+    """The steps to failed tests, and the phase in which they end: `phase`, or else the last tests of the cluster."""
     ran = [step.phase for step in steps if "TESTS" in step.phase]
     failed = phase or (ran[-1] if ran else "CLUSTER_PHASE_RUNNING_NCCL_TESTS")
     kind = "ACCEPTANCE" if "ACCEPTANCE" in failed else "NCCL"
@@ -119,7 +125,7 @@ def failing(steps: list[Step], phase: str | None) -> tuple[list[Step], str]:
 
 
 def boot_plan(count: int, seconds: float) -> list[list[tuple[str, float]]]:
-    """For each of `count` nodes that come one by one within `seconds`: its phases with their offsets in seconds."""
+    """For each of `count` nodes that boot one after the other within `seconds`: its phases and when they begin."""
     boot = seconds * (BOOT_SHARE if count > 1 else 1.0)
     gap = (seconds - boot) / (count - 1) if count > 1 else 0.0
     return [[(phase, index * gap + share * boot) for phase, share in NODE_BOOT] for index in range(count)]
