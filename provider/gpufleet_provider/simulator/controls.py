@@ -16,7 +16,7 @@ def controls(simulation: Simulation) -> Blueprint:
     """The routes under `/_sim`.
 
     GET ledger, live_history, requests, requests/log, faults, clock, switches, health; DELETE faults, faults/{id},
-    requests; POST faults, clock, switches, reset, {kind}/{id}/{action}, where the kind is one of the ledger's, such as
+    requests; POST faults, clock, switches, reset, {kind}/{id}/{action}. The kinds are those of the ledger, such as
     `clusters`.
     """
     api = Blueprint("sim", __name__, url_prefix="/_sim")
@@ -86,7 +86,7 @@ def controls(simulation: Simulation) -> Blueprint:
 
 
 def _object(known: set[str] | None) -> dict[str, Any]:
-    """The request's JSON object, empty where there is no body."""
+    """The request's JSON object, empty if there is no body."""
     body: Any = request.get_json(force=True, silent=True) if request.get_data() else {}
     if not isinstance(body, dict):
         raise BadControl("the body must be a JSON object")

@@ -45,7 +45,7 @@ class PlannedFailure:
 
 
 class FaultRule(BaseModel):
-    """One rule.
+    """A fault rule.
 
     Which calls: `cloud`, `method`, `path` (a glob, with or without the cloud's prefix, over the route's template or the
     real path) and `name` (a glob over the name in the body). Without `path`, `sold_out` and the planned failures

@@ -49,7 +49,7 @@ class Record(BaseModel):
     """Whether the API shows the record."""
 
     queued_at: float | None = Field(default=None, exclude=True)
-    """The cloud time at which the world looks at this record next."""
+    """The cloud time at which the next event is due, as far as the time line knows."""
     rendered: bytes | None = Field(default=None, exclude=True)
     """The JSON that the API shows, until the next change."""
 

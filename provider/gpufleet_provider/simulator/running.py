@@ -40,7 +40,7 @@ class RunningSimulator:
         return self.simulation.requests()
 
     def request_log(self) -> list[dict[str, Any]]:
-        """The latest requests: at, method, path, status (None where no reply was sent), fault."""
+        """The latest requests: at, method, path, status (None if no reply was sent), fault."""
         return self.simulation.request_log()
 
     def clear_requests(self) -> None:

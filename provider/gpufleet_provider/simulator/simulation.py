@@ -201,9 +201,9 @@ class Simulation:
                     return
             except Refusal as refusal:
                 raise BadControl(refusal.message) from None
-            except (KeyError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError) as error:
                 raise BadControl(f"{action}: bad details: {error}") from None
-        raise BadControl(f"there is no {record_id!r}")
+        raise BadControl(f"there is no record {record_id!r}, or it is deleted")
 
     def reset(self, settings: Settings | None = None) -> None:
         """Delete everything, and start again at the machine's time."""

@@ -30,7 +30,7 @@ class Call:
 
 @dataclass
 class Reply:
-    """One answer."""
+    """One reply."""
 
     status: int
     body: bytes

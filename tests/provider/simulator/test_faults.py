@@ -1,4 +1,4 @@
-"""Faults on demand: what the client sees, whether the call took effect, and how often a rule struck."""
+"""Faults on demand: what the client sees, whether the call took effect, and how often a rule applied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 CLUSTERS = "/compute/clusters"
 
 
-def struck(sim):
+def counts(sim):
     return [(rule["fault"], rule["matched"], rule["hits"]) for rule in sim.faults()]
 
 
@@ -19,7 +19,7 @@ def test_a_reset_happens_on_the_wire_and_before_anything_is_done(sim, together):
     with pytest.raises(httpx.ReadError, match="reset"):
         together.post(CLUSTERS, json=together.body())
     assert sim.ledger()["clusters"] == []
-    assert struck(sim) == [("reset", 1, 1)]
+    assert counts(sim) == [("reset", 1, 1)]
     together.create()
 
 
@@ -44,7 +44,7 @@ def test_a_lost_reply_is_lost_after_the_cluster_was_made(sim, together):
         ({"fault": "sold_out"}, 409, 0),
     ],
 )
-def test_spoilt_replies_to_a_create(sim, together, rule, status, made):
+def test_faulty_replies_to_a_create(sim, together, rule, status, made):
     sim.fault(**{"method": "POST", "path": CLUSTERS, **rule})
     reply = together.post(CLUSTERS, json=together.body())
     assert reply.status_code == status
@@ -54,7 +54,7 @@ def test_spoilt_replies_to_a_create(sim, together, rule, status, made):
     if rule["fault"] == "garbage":
         with pytest.raises(ValueError, match="Expecting value"):
             reply.json()
-    assert struck(sim) == [(rule["fault"], 1, 1)]
+    assert counts(sim) == [(rule["fault"], 1, 1)]
 
 
 def test_a_truncated_reply_ends_too_early(sim, together):
@@ -130,11 +130,11 @@ def test_a_call_can_be_carried_out_first_and_answered_late(sim, together):
         ({"probability": 1.0, "times": 2}, [1, 2]),
     ],
 )
-def test_when_a_rule_strikes(sim, together, when, hit):
+def test_when_a_rule_applies(sim, together, when, hit):
     sim.fault("status", path=CLUSTERS, **when)
     statuses = [together.get(CLUSTERS).status_code for _ in range(6)]
     assert [number for number, status in enumerate(statuses, 1) if status == 503] == hit
-    assert struck(sim) == [("status", 6, len(hit))]
+    assert counts(sim) == [("status", 6, len(hit))]
 
 
 def test_chance_is_seeded(sim, together):
@@ -150,7 +150,7 @@ def test_chance_is_seeded(sim, together):
 
 
 @pytest.mark.parametrize(
-    ("where", "struck_calls"),
+    ("where", "hit_calls"),
     [
         ({"cloud": "together"}, {"list", "get"}),
         ({"cloud": "shadeform"}, {"shade"}),
@@ -162,7 +162,7 @@ def test_chance_is_seeded(sim, together):
         ({"method": "PUT"}, set()),
     ],
 )
-def test_which_calls_a_rule_strikes(sim, together, shadeform, where, struck_calls):
+def test_to_which_calls_a_rule_applies(sim, together, shadeform, where, hit_calls):
     made = together.create()
     sim.fault("status", times=0, **where)
     calls = {
@@ -170,7 +170,7 @@ def test_which_calls_a_rule_strikes(sim, together, shadeform, where, struck_call
         "get": together.get(f"{CLUSTERS}/{made['cluster_id']}"),
         "shade": shadeform.get("/clusters"),
     }
-    assert {name for name, reply in calls.items() if reply.status_code == 503} == struck_calls
+    assert {name for name, reply in calls.items() if reply.status_code == 503} == hit_calls
 
 
 def test_a_rule_can_look_at_the_name(sim, together):
@@ -190,7 +190,7 @@ def test_rules_are_tried_in_order_and_can_be_taken_back(sim, together):
     assert sim.faults() == []
 
 
-FATES = [
+PLANNED_FAILURES = [
     ("degraded", {}, "Degraded"),
     ("paused", {}, "OnDemandComputePaused"),
     ("paused", {"after_seconds": 100}, "OnDemandComputePaused"),
@@ -203,21 +203,21 @@ FATES = [
 ]
 
 
-@pytest.mark.parametrize(("fate", "details", "status"), FATES)
-def test_the_fate_of_a_cluster_on_together(sim, together, fate, details, status):
-    sim.fault(fate, **details)
-    doomed, spared = together.create(), together.create(cluster_name="spared")
+@pytest.mark.parametrize(("fault", "details", "status"), PLANNED_FAILURES)
+def test_a_planned_failure_of_a_cluster_on_together(sim, together, fault, details, status):
+    sim.fault(fault, **details)
+    failing, spared = together.create(), together.create(cluster_name="spared")
     sim.advance(3600)
     shown = {it["cluster_id"]: it["status"] for it in together.listed()}
-    assert shown.get(doomed["cluster_id"]) == status
+    assert shown.get(failing["cluster_id"]) == status
     assert shown[spared["cluster_id"]] == "Ready"
-    if fate == "provisioning_failed":
+    if fault == "provisioning_failed":
         failed = details.get("phase", "CLUSTER_PHASE_NCCL_TESTS_FAILED")
-        assert together.cluster(doomed["cluster_id"])["phase_transitions"][-1]["phase"] == failed
+        assert together.cluster(failing["cluster_id"])["phase_transitions"][-1]["phase"] == failed
 
 
 @pytest.mark.parametrize(
-    ("fate", "details", "status"),
+    ("fault", "details", "status"),
     [
         ("degraded", {}, "active"),
         ("paused", {}, "error"),
@@ -227,18 +227,18 @@ def test_the_fate_of_a_cluster_on_together(sim, together, fate, details, status)
         ("provisioning_failed", {}, "error"),
     ],
 )
-def test_the_fate_of_a_cluster_on_shadeform(sim, shadeform, fate, details, status):
-    sim.fault(fate, **details)
-    doomed, spared = shadeform.create(), shadeform.create(name="spared")
+def test_a_planned_failure_of_a_cluster_on_shadeform(sim, shadeform, fault, details, status):
+    sim.fault(fault, **details)
+    failing, spared = shadeform.create(), shadeform.create(name="spared")
     sim.advance(3600)
     shown = {it["id"]: it for it in shadeform.listed()}
-    assert (shown[doomed]["status"] if doomed in shown else None) == status
+    assert (shown[failing]["status"] if failing in shown else None) == status
     assert shown[spared]["status"] == "active"
-    if fate == "degraded":
-        assert [it["status"] for it in shown[doomed]["instances"]] == ["active", "error"]
+    if fault == "degraded":
+        assert [it["status"] for it in shown[failing]["instances"]] == ["active", "error"]
 
 
-def test_fates_and_spoilt_replies_go_together(sim, together):
+def test_a_planned_failure_and_a_faulty_reply_go_together(sim, together):
     sim.fault("provisioning_failed")
     sim.fault("reply_lost", method="POST")
     with pytest.raises(httpx.ReadError):

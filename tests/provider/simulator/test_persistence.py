@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from gpufleet_provider.simulator import UnusableState, running
+from gpufleet_provider.simulator import RunningSimulator, UnusableState, running
 
 BODY = {
     "region": "us-central-8",
@@ -193,3 +197,78 @@ def test_a_kill_in_the_middle_of_a_rush_loses_no_answer(tmp_path, seed):
         assert set(answered) <= kept
         assert len(kept) <= len(answered) + 4, "at most one unanswered create for each connection"
     ended(process, signal.SIGTERM)
+
+
+RECORDED = Path(__file__).parent / "recorded"
+NOT_RECORDED = ("kube_config", "private_key", "launch_configuration")
+"""What holds made-up secrets."""
+
+
+def recorded_state(folder: Path, *changes: str) -> Path:
+    """A state file that version 0.1.0 has left, with SQL statements applied to it."""
+    state = folder / "clouds.sqlite"
+    with closing(sqlite3.connect(state)) as database:
+        database.executescript((RECORDED / "state_of_0_1_0.sql").read_text())
+        for change in changes:
+            assert database.execute(change).rowcount > 0
+        database.commit()
+    return state
+
+
+def without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_secrets(each) for name, each in value.items() if name not in NOT_RECORDED}
+    return [without_secrets(each) for each in value] if isinstance(value, list) else value
+
+
+def replies(sim: RunningSimulator, when: str) -> dict[str, Any]:
+    """Today's reply to each request that was recorded at that time."""
+    found: dict[str, Any] = {}
+    for key in json.loads((RECORDED / "replies_of_0_1_0.json").read_text()):
+        recorded_when, cloud, path = key.rsplit(" ", 2)
+        if recorded_when == when:
+            reply = httpx.get(sim.base_url(cloud) + path, headers=HEADERS, trust_env=False)
+            found[key] = without_secrets(reply.json())
+    return found
+
+
+def test_a_state_file_of_0_1_0_shows_the_same_and_goes_on_in_the_same_way(tmp_path):
+    recorded = json.loads((RECORDED / "replies_of_0_1_0.json").read_text())
+    with running(speed=0, state=recorded_state(tmp_path)) as sim:
+        shown = replies(sim, "at once")
+        sim.advance(3600)
+        shown |= replies(sim, "an hour later")
+    assert shown == recorded
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "UPDATE records SET body = json_remove(body, '$.num_gpus') WHERE kind = 'together.cluster'",
+            r"together\.cluster num_gpus: Field required",
+        ),
+        (
+            "UPDATE records SET body = 'no JSON' WHERE kind = 'shadeform.volume'",
+            r"shadeform\.volume",
+        ),
+        (
+            "UPDATE settings SET value = json_insert(value, '$.together.colour', 'red') WHERE name = 'switches'",
+            r"colour",
+        ),
+        (
+            "UPDATE settings SET value = json_insert(value, '$.mars', json('{}')) WHERE name = 'switches'",
+            r"mars",
+        ),
+    ],
+)
+def test_a_state_file_that_cannot_be_read_is_refused_in_one_line_that_says_what_to_do(tmp_path, change, reason):
+    state = recorded_state(tmp_path, change)
+    with (
+        pytest.raises(UnusableState, match=rf"clouds\.sqlite was written by .*{reason}.*delete it") as refused,
+        running(speed=0, state=state),
+    ):
+        pass
+    assert "\n" not in str(refused.value)
+    with closing(sqlite3.connect(state, timeout=0)) as database:
+        assert database.execute("SELECT count(*) FROM records").fetchone() > (5,), "released, and left as it was"

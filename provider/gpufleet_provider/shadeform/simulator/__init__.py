@@ -1,7 +1,7 @@
-"""Shadeform as the simulator plays it: clusters, instances, SSH keys and volumes, and what happens by itself.
+"""The simulated Shadeform: clusters, instances, SSH keys and volumes, and how they change over time.
 
-Written from the vendor's documents alone; it shares no model and no code with the client. `switches.py` lists what
-nobody outside Shadeform knows. Prices, durations and stock are made up, in `catalogue.py` and `clusters.py`.
+Written from the vendor's documents alone; it shares no model and no code with the client. `switches.py` lists what the
+documents leave open. Prices, durations and stock are made up, in `catalogue.py` and `provisioning.py`.
 
 Sold out by default: `voltagepark` in `culpeper-usa-1` (listed as unavailable), `massedcompute` in `desmoines-usa-1` for
 clusters (listed as available, refused at create), single A6000 of `hyperstack` in `norway-1`.

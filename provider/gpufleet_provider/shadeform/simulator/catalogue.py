@@ -1,7 +1,7 @@
-"""What the simulated Shadeform sells: machine types, the clouds and regions that have them, prices in cents.
+"""The catalogue of the simulated Shadeform: machine types, where they are on offer, and prices in cents.
 
 Sold out: `voltagepark` in `culpeper-usa-1` says so in its list (`available: false`). `massedcompute` in
-`desmoines-usa-1` is listed as available and refuses every cluster all the same, as reported from the real one.
+`desmoines-usa-1` is listed as available and refuses every cluster, as has been reported of the real one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class MachineType(NamedTuple):
-    """A `shade_instance_type` and what is in it."""
+    """A `shade_instance_type` and its hardware."""
 
     name: str
     cloud_instance_type: str
@@ -46,7 +46,7 @@ OS_OPTIONS = (
 
 
 class Offer(NamedTuple):
-    """A machine type in a region of a cloud; `sizes` are the clusters to be had of it, none where it is single."""
+    """A machine type in a region of a cloud. `sizes` are those of clusters; empty if only instances are on offer."""
 
     cloud: str
     region: str
@@ -109,7 +109,7 @@ def find_offer(cloud: str, region: str, machine: str) -> Offer | None:
 
 
 def configuration(machine: str) -> dict[str, Any]:
-    """What instances and types both say about a machine."""
+    """The configuration that instances and types both show of a machine."""
     it = MACHINE_TYPES[machine]
     return {
         "memory_in_gb": it.memory_in_gb,

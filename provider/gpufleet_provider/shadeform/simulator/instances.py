@@ -1,4 +1,4 @@
-"""Single instances of the simulated Shadeform."""
+"""The single instances of the simulated Shadeform: their routes, and what happens to them afterwards."""
 
 from __future__ import annotations
 

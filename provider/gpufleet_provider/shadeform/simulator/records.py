@@ -1,4 +1,4 @@
-"""What the simulated Shadeform keeps about clusters, instances, keys and volumes."""
+"""The records of the simulated Shadeform: clusters, instances, keys and volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SSH keys of the simulated Shadeform."""
+"""The SSH keys of the simulated Shadeform: their routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the simulated Shadeform has left to sell."""
+"""The stock of the simulated Shadeform: how many machines are rented, and how many are left."""
 
 from __future__ import annotations
 

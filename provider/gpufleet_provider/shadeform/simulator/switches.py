@@ -1,4 +1,4 @@
-"""What nobody outside Shadeform knows, as switches; each default is the answer that the documents suggest."""
+"""The switches of the simulated Shadeform: what its documents leave open, with the likeliest answer as the default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gpufleet_provider.simulator.cloud import Switches
 
 
 class ShadeformSwitches(Switches):
-    """When the credits run out, creates answer INSUFFICIENT_FUNDS and what runs goes on."""
+    """When the credits run out, creates are answered with INSUFFICIENT_FUNDS; running resources stay."""
 
     error_shape: Literal["error_code", "message", "nested"] = "error_code"
     """`{"error_code", "error"}`, `{"message"}` or `{"error": {"code", "message"}}`; a wrong key is always `message`."""
@@ -19,7 +19,7 @@ class ShadeformSwitches(Switches):
     invalid_status: Literal[400, 409, 422] = 400
     """The status of a refused body."""
     status_words: Literal["instance", "other"] = "instance"
-    """Whether clusters pass through the instances' own words, or are just `provisioning` until active."""
+    """Whether clusters have the instances' statuses until they are active, or only `provisioning`."""
     read_while_deleting: Literal[200, 404] = 200
     """What /info answers while a cluster is being deleted."""
     list_while_deleting: bool = True
@@ -31,19 +31,19 @@ class ShadeformSwitches(Switches):
     sizes: Literal["offered", "any"] = "offered"
     """Whether num_instances must be one of the cluster types."""
     hourly_price_of: Literal["cluster", "node"] = "cluster"
-    """Whether a cluster's hourly_price is for all its machines. The bill always is."""
+    """Whether a cluster's hourly_price is for all its machines or for one. It is billed for all."""
     unique_cluster_names: bool = False
     """Whether a second live cluster of one name is refused."""
     name_readback: Literal["as_given", "dashes"] = "as_given"
-    """Whether names come back as sent, or in lower case with dashes for underscores."""
+    """Whether names are returned as sent, or in lower case with dashes for underscores."""
     members_are_instances: bool = False
     """Whether /instances shows the machines of clusters."""
     members_show_launch_configuration: bool = True
     """Whether cluster machines carry a launch_configuration with secrets, as in the documented example."""
     active_before_members: bool = False
-    """Whether a cluster says active two minutes before its last machine does."""
+    """Whether a cluster is active two minutes before its last machine is."""
     absent_fields: Literal["missing", "null"] = "missing"
-    """How a cluster shows what it has not yet: active_at, cloud_cluster_id."""
+    """How a cluster shows fields that have no value yet, such as active_at."""
     visible_after_seconds: float = 0
     """Cloud time for which a new cluster reads 404 and is missing from the list."""
     stock_nodes: dict[str, int] = Field(default_factory=dict[str, int])

@@ -1,4 +1,4 @@
-"""Volumes of the simulated Shadeform; only instances can mount them."""
+"""The volumes of the simulated Shadeform, which only instances can mount: their routes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the simulated Together sells: regions, stock, drivers, node shapes and prices.
+"""The catalogue of the simulated Together: regions, stock, drivers, node shapes and prices.
 
-Sold out: region `us-west-2` altogether, and B300_SXM in `us-east-1`. They are listed like any other, because the real
-list says nothing about stock either.
+Sold out: the whole region `us-west-2`, and B300_SXM in `us-east-1`. They are listed like the others, because the real
+list does not show stock either.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STOCK_GPUS: dict[str, dict[str, int]] = {
     "eu-north-1": {"H100_SXM": 65536, "H200_SXM": 16384},
     "ap-southeast-1": {"H100_SXM": 16384},
 }
-"""GPUs that can be sold, by region and GPU type. 0 is sold out; what is not there is not offered at all."""
+"""GPUs that can be sold, by region and GPU type. 0 is sold out; a type that is missing is not offered."""
 
 
 class GpuShape(NamedTuple):
@@ -77,12 +77,12 @@ def driver_id(region: str, driver: Driver) -> str:
 
 
 def find_driver(region: str, wanted: str) -> Driver | None:
-    """The entry with an id, or None where this region has none."""
+    """The entry with an id, or None if the region has none."""
     return next((driver for driver in DRIVERS if driver_id(region, driver) == wanted), None)
 
 
 def find_driver_pair(cuda_version: str, nvidia_driver_version: str) -> Driver | None:
-    """The entry that a legacy pair means: `12.6-ubuntu-24.04` names the system, a bare version means ubuntu-22.04."""
+    """The entry of a pair of versions: `12.6-ubuntu-24.04` names the system, a bare `12.6` means ubuntu-22.04."""
     cuda, _, system = cuda_version.partition("-")
     matching = [
         driver

@@ -24,7 +24,7 @@ from gpufleet_provider.together.simulator.volumes import Volumes, project_filter
 
 
 class Clusters:
-    """C1 to C5."""
+    """The routes under `/compute/clusters`."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Clusters:
         self._remediations = remediations
 
     def create(self, call: Call) -> Reply:
-        """C1: the standard nodes are allocated at once, so a create without stock is refused."""
+        """The standard nodes are allocated at once, so a create without stock is refused."""
         body = Body.of(call.body)
         fields, volume = read_cluster(body, self._world.now)
         self._cloud.refuse_unknown(body)
@@ -58,17 +58,17 @@ class Clusters:
         return Reply(200, self.rendered(cluster))
 
     def get(self, call: Call) -> Reply:
-        """C2."""
+        """A cluster that is not deleted."""
         return Reply(200, self.rendered(self._transitions.find(call.params["cluster_id"])))
 
     def list(self, call: Call) -> Reply:
-        """C3."""
+        """Every cluster that is not deleted, filtered by project."""
         project = project_filter(call, self._cloud.switches)
         shown = (it for it in self._transitions.listed.values() if project in (None, it.project_id))
         return Reply(200, b'{"clusters":[' + b",".join([self.rendered(it) for it in shown]) + b"]}")
 
     def update(self, call: Call) -> Reply:
-        """C4: fields that the PUT leaves out keep their values."""
+        """Fields that the PUT leaves out keep their values."""
         cluster = self._transitions.find(call.params["cluster_id"])
         body = Body.of(call.body)
         request = read_update(body, cluster.cluster_type)
@@ -84,7 +84,7 @@ class Clusters:
         return Reply(200, self.rendered(cluster))
 
     def delete(self, call: Call) -> Reply:
-        """C5: accepted at once and done later."""
+        """Accepted at once and done later."""
         cluster = self._transitions.find(call.params["cluster_id"])
         if cluster.status == "Deleting" and self._cloud.switches.delete_while_deleting != 200:
             status = self._cloud.switches.delete_while_deleting

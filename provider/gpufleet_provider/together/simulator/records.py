@@ -1,4 +1,4 @@
-"""What the simulated Together keeps about clusters, nodes, volumes and remediations."""
+"""The records of the simulated Together: clusters with their nodes, volumes and remediations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Node remediations of the simulated Together (M1 to M6)."""
+"""The node remediations of the simulated Together: their routes, and what happens to them afterwards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Remediations(Store[Remediation, TogetherSwitches]):
         self._clusters = clusters
 
     def create(self, call: Call) -> Reply:
-        """M1: requested by a user, so it needs no approval."""
+        """Requested by a user, so it needs no approval."""
         cluster = self._clusters.find(call.params["cluster_id"])
         node = self._node(cluster, call.params["instance_id"])
         body = Body.of(call.body)
@@ -45,11 +45,11 @@ class Remediations(Store[Remediation, TogetherSwitches]):
         return Reply.of(remediation_reply(remediation))
 
     def get(self, call: Call) -> Reply:
-        """M2."""
+        """One remediation."""
         return Reply.of(remediation_reply(self._find(call)))
 
     def list(self, call: Call) -> Reply:
-        """M3: the only list with pages."""
+        """The remediations of one node, or of all if the id is `-`; the only list with pages."""
         cluster = self._clusters.find(call.params["cluster_id"])
         instance_id = call.params["instance_id"]
         found = [
@@ -71,18 +71,18 @@ class Remediations(Store[Remediation, TogetherSwitches]):
         return Reply.of({"remediations": shown, "has_next": has_next, "next_page_token": token})
 
     def approve(self, call: Call) -> Reply:
-        """M4."""
+        """Only a remediation that is PENDING_APPROVAL; it starts at once."""
         remediation = self._review(call, ("PENDING_APPROVAL",), "PENDING")
         remediation.plan(self.world.now, "start")
         self.touch(remediation)
         return Reply.of(remediation_reply(remediation))
 
     def reject(self, call: Call) -> Reply:
-        """M5."""
+        """Only a remediation that is PENDING_APPROVAL; it is cancelled."""
         return Reply.of(remediation_reply(self._review(call, ("PENDING_APPROVAL",), "CANCELLED")))
 
     def cancel(self, call: Call) -> Reply:
-        """M6."""
+        """Only a remediation that has not started."""
         return Reply.of(remediation_reply(self._review(call, ("PENDING_APPROVAL", "PENDING"), "CANCELLED")))
 
     def propose(self, cluster: Cluster, mode: str) -> None:
@@ -108,7 +108,7 @@ class Remediations(Store[Remediation, TogetherSwitches]):
 
     def intervene(self, record: Remediation, action: str, details: Mapping[str, Any]) -> None:
         """Nothing; always raises `Refusal`."""
-        raise Refusal(400, f"nothing can be done to a {record.kind} from outside")
+        raise Refusal(400, f"a {record.kind} has no actions")
 
     def _create_record(
         self, cluster: Cluster, node: Node, mode: str, trigger: str, state: str, reason: str | None

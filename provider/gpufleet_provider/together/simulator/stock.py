@@ -1,4 +1,4 @@
-"""What the simulated Together has left to sell."""
+"""The stock of the simulated Together: how many GPUs are sold, and how many are left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stock:
         self._sold[cluster.region, cluster.gpu_type] += gpus
 
     def preemptible_gpus_left(self, region: str) -> int:
-        """Preemptible GPUs that can still be had."""
+        """Preemptible GPUs that can still be allocated."""
         return self._cloud.switches.preemptible_gpus - self._preemptible[region]
 
     def allocate_preemptible(self, cluster: Cluster, gpus: int) -> None:

@@ -1,4 +1,4 @@
-"""What nobody outside Together knows, as switches; each default is the answer that the documents suggest."""
+"""The switches of the simulated Together: what its documents leave open, with the likeliest answer as the default."""
 
 from __future__ import annotations
 
@@ -10,50 +10,47 @@ from gpufleet_provider.simulator.cloud import Switches
 
 
 class TogetherSwitches(Switches):
-    """Numbers in brackets are the questions of the fact sheet.
-
-    When the credits run out, on-demand clusters are paused and creates answer 402.
-    """
+    """When the credits run out, on-demand clusters are paused and creates are answered with 402."""
 
     unique_cluster_names: bool = False
-    """[1] Whether a second live cluster of one name in one region is refused with `conflict_status`."""
+    """Whether a second live cluster of one name in one region is refused with `conflict_status`."""
     conflict_status: Literal[400, 409] = 409
-    """[2] The status of conflicts that are not `Out of stock`, which is always 409."""
+    """The status of conflicts that are not `Out of stock`, which is always 409."""
     deleted_cluster: Literal["deleting_then_404", "404_at_once", "tombstone"] = "deleting_then_404"
-    """[3] What follows an accepted delete. A tombstone reads 404 by id but stays in the list for ten more minutes."""
+    """What follows an accepted delete. A `tombstone` reads 404 by id, and the list shows it for ten more minutes."""
     delete_while_deleting: Literal[200, 404, 409] = 200
-    """[4] The status of a DELETE for a cluster that is being deleted."""
+    """The status of a DELETE for a cluster that is being deleted."""
     update_while_not_ready: Literal["accept", "refuse"] = "refuse"
-    """[5] Whether PUT is taken while the cluster is not Ready or Degraded. It never is while Deleting."""
+    """Whether PUT is accepted while the cluster is not Ready or Degraded. It never is while Deleting."""
     cluster_config_update: Literal["merge", "replace"] = "merge"
-    """[6] Whether keys that a PUT's cluster_config leaves out keep their values or go back to their defaults."""
+    """Whether keys that a PUT's cluster_config leaves out keep their values or go back to their defaults."""
     unknown_add_on: Literal["refuse", "ignore", "add"] = "refuse"
-    """[7] What a PUT does with an add-on that the cluster has not."""
+    """What a PUT does with an add-on that the cluster does not have."""
     volume_is_lifecycle_independent: bool = True
-    """[8] The default of is_lifecycle_independent, for every volume that does not say."""
+    """The default of is_lifecycle_independent."""
     volume_released: Literal["cluster_gone", "delete_accepted"] = "cluster_gone"
-    """[8] When a volume stops being bound."""
+    """When a volume stops being bound."""
     autoscaled_num_gpus: Literal["base", "current"] = "base"
-    """[9] What num_gpus shows on a cluster whose autoscaler has added nodes."""
+    """What num_gpus shows on a cluster whose autoscaler has added nodes."""
     project_filter: Literal["projectId", "project_id", "both", "ignored"] = "projectId"
-    """[10] Which query key filters the lists."""
+    """Which query key filters the lists."""
     driver_id: Literal["catalogue", "internal", "absent"] = "catalogue"
-    """[11] The value of nvidia_driver_version_id: the catalogue's id, another one, or nothing."""
+    """The value of nvidia_driver_version_id: the catalogue's id, another one, or nothing."""
     unlisted_phases: Literal["documented", "undocumented"] = "documented"
-    """[12] What status says in phases that have no status in the schema: its neighbour's, or an unlisted word."""
+    """The status in phases for which the schema lists none: the next phase's, or a value that is not listed."""
     failed_tests: Literal["terminal", "retried"] = "terminal"
-    """[13] Whether a cluster whose tests failed stays so, or tries again after ten minutes and passes."""
+    """Whether a cluster whose tests failed stays so, or tries again after ten minutes and passes."""
     cluster_type_update: Literal["accept", "refuse"] = "accept"
-    """[14] Whether PUT may switch between KUBERNETES and SLURM."""
+    """Whether PUT may switch between KUBERNETES and SLURM."""
     volume_multi_attach: bool = False
-    """[15] Whether a bound volume can be attached to a second cluster."""
+    """Whether a bound volume can be attached to a second cluster."""
     scale_down_first: Literal["newest", "oldest", "unhealthy"] = "newest"
-    """[16] Which nodes leave first."""
+    """Which nodes leave first."""
     error_shape: Literal["error", "rpc", "text"] = "error"
-    """[17] `{"error": {…}}`, the RPC shape with the useful words in details[], or plain text."""
+    """`{"error": {…}}`, the RPC shape with the message in details[], or plain text."""
 
     status_while_scaling: Literal["Ready", "WaitingForDataPlaneNodes"] = "Ready"
-    """What status says while nodes come and go."""
+    """The status while nodes are added or removed."""
     invalid_status: Literal[400, 422] = 400
     """The status of a refused body."""
     volume_delete_refusal: Literal["conflict", "success_false"] = "conflict"
@@ -65,6 +62,6 @@ class TogetherSwitches(Switches):
     pause_grace_seconds: float = 86400
     """Cloud time from a pause for lack of credits to the decommissioning."""
     preemptible_gpus: int = 64
-    """Preemptible GPUs that can be had in each region."""
+    """Preemptible GPUs that are available in each region."""
     stock_gpus: dict[str, dict[str, int]] = Field(default_factory=dict[str, dict[str, int]])
     """Overrides of the catalogue's stock, by region and GPU type."""

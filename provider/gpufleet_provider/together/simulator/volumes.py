@@ -1,4 +1,4 @@
-"""Shared volumes of the simulated Together."""
+"""The shared volumes of the simulated Together: their routes, and what happens to them afterwards."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ class Volumes(Store[Volume, TogetherSwitches]):
     # What the API offers.
 
     def create(self, call: Call) -> Reply:
-        """V1."""
+        """Accepted at once; the volume is provisioning."""
         body = Body.of(call.body)
         fields = read_volume(body)
         self.cloud.refuse_unknown(body)
         return Reply.of(volume_reply(self.create_record(fields)))
 
     def get(self, call: Call) -> Reply:
-        """V2."""
+        """A volume that is not deleted."""
         return Reply.of(volume_reply(self.find(call.params["volume_id"])))
 
     def list(self, call: Call) -> Reply:
-        """V3."""
+        """Every volume that is not deleted, filtered by project."""
         wanted = project_filter(call, self.cloud.switches)
         shown = [it for it in self.shown() if wanted in (None, it.project_id)]
         return Reply.of({"volumes": [volume_reply(volume) for volume in shown]})
 
     def update(self, call: Call) -> Reply:
-        """V4: the id is in the body, and the size can only grow."""
+        """The id is in the body, and the size can only grow."""
         body = Body.of(call.body)
         volume = self.find(body.need_text("volume_id"))
         size_tib = body.integer("size_tib")
@@ -68,7 +68,7 @@ class Volumes(Store[Volume, TogetherSwitches]):
         return Reply.of(volume_reply(volume))
 
     def delete(self, call: Call) -> Reply:
-        """V5: refused while the volume is attached."""
+        """Refused while the volume is attached."""
         volume = self.find(call.params["volume_id"])
         if volume.attached_to:
             if self.cloud.switches.volume_delete_refusal == "success_false":
