@@ -1,4 +1,4 @@
-"""What every look-up is made of: the account that the program means, one call in its own thread, typed results."""
+"""What look-ups share: the account from the program's configuration, a thread for each call, typed results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import pulumi
-from gpufleet_provider.clouds import lifecycles_of
+from gpufleet_provider.clouds import cloud_of, lifecycle_of
 from gpufleet_provider.http.accounts import client_for
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.cloud import Cloud
@@ -53,10 +53,22 @@ def ask_later(
     return pulumi.Output.from_input(asked).apply(cast("Callable[[Any], pulumi.Input[ResultT]]", answer))
 
 
-def cluster_of(cloud: Cloud, id: str) -> Properties:
-    """Return the outputs of a living cluster by its id, as the resource class has them."""
-    lifecycle = lifecycles_of(cloud.name)["Cluster"]
+def resource_of(token: str, id: str) -> Properties:
+    """Return the outputs of a living resource by its id; `token` names its kind, such as `together:Cluster`."""
+    lifecycle, cloud = lifecycle_of(token), cloud_of(token.partition(":")[0])
     return ask(cloud, lambda client: lifecycle.outputs(parse_info(lifecycle.info_body, lifecycle.get(client, id))))
+
+
+def get_resource(token: str, id: str, result: type[ResultT]) -> ResultT:
+    """Return a living resource by its id, as the type that its outputs have; raises pulumi.RunError."""
+    return typed(result, resource_of(token, id))
+
+
+def get_resource_output(token: str, id: pulumi.Input[str], result: type[ResultT]) -> pulumi.Output[ResultT]:
+    """Return a living resource by its id; the answer is secret if the id is."""
+    # `Output.secret` of the answer would make plain dictionaries of its types.
+    cloud = cloud_of(token.partition(":")[0])
+    return ask_later(cloud, id, lambda known: get_resource(token, known, result))
 
 
 def typed(kind: type[ResultT], found: Info | Properties) -> ResultT:

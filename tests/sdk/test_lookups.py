@@ -99,9 +99,9 @@ def looked_up(output: Any, **arguments: Any) -> tuple[Any, bool]:
 def test_regions_are_typed() -> None:
     regions = together.get_regions()
     found = next(region for region in regions if region.name == "us-central-8")
-    assert isinstance(found, together.Region)
+    assert isinstance(found, together.outputs.Region)
     assert "H100_SXM" in found.supported_instance_types
-    assert isinstance(found.driver_versions[0], together.DriverVersion)
+    assert isinstance(found.driver_versions[0], together.outputs.DriverVersion)
     assert found.driver_versions[0].cuda_version
     assert looked_up(together.get_regions_output) == (regions, False)
 
@@ -109,7 +109,7 @@ def test_regions_are_typed() -> None:
 def test_a_cluster_is_found_by_its_id(cluster_id: str) -> None:
     found = together.get_cluster(cluster_id)
     assert (found.cluster_id, found.cluster_name, found.status, found.num_gpus) == (cluster_id, "train", "Ready", 16)
-    assert [type(node) for node in found.gpu_worker_nodes] == [together.GpuWorkerNode] * 2
+    assert [type(node) for node in found.gpu_worker_nodes] == [together.outputs.GpuWorkerNode] * 2
     assert looked_up(lambda: together.get_cluster_output(cluster_id)) == (found, True)
 
 
@@ -137,7 +137,7 @@ def test_cluster_types_are_typed_filtered_and_sorted() -> None:
     everything = shadeform.get_cluster_types()
     prices = [offer.cluster_type.hourly_price for offer in everything]
     assert prices == sorted(prices)
-    assert isinstance(everything[0].cluster_type.configuration, shadeform.InstanceTypeConfiguration)
+    assert isinstance(everything[0].cluster_type.configuration, shadeform.outputs.InstanceTypeConfiguration)
     few = shadeform.get_cluster_types(cloud="denvr", region="houston-usa-1", num_instances=2, available=True)
     assert 0 < len(few) < len(everything)
     assert {(offer.cloud, offer.availability.region, offer.num_instances) for offer in few} == {

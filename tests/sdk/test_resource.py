@@ -146,9 +146,9 @@ def test_nested_outputs_are_typed_and_dictionaries_too() -> None:
     node = {"host_name": "node-0", "num_gpus": 8, "phase_transitions": [{"phase": "NODE_PHASE_RUNNING"}]}
     run(program, outputs={"gpu_worker_nodes": [node]})
     found = next(entry for entry in seen if not isinstance(entry, str))
-    assert isinstance(found, together.GpuWorkerNode)
+    assert isinstance(found, together.outputs.GpuWorkerNode)
     assert (found.host_name, found.num_gpus, found["host_name"]) == ("node-0", 8, "node-0")
-    assert isinstance(found.phase_transitions[0], together.NodePhaseTransition)
+    assert isinstance(found.phase_transitions[0], together.outputs.NodePhaseTransition)
     assert found.phase_transitions[0].phase == "NODE_PHASE_RUNNING"
     assert "node-0" in seen
     # What the reply lacked is absent, so that an output may be given as an input or exported as it came.

@@ -1,7 +1,7 @@
 """Write the SDK's generated files: `python -m gpufleet_provider.generate [--check]`.
 
-One module for each of the provider's modules that declare a resource (`sdk_resource.py`) or types (`sdk_types.py`), and
-one `__init__.py` per cloud that exports them and the hand-written look-ups.
+Per cloud, as Pulumi's own SDKs have them: `outputs.py`, `_inputs.py`, `_enums.py`, a module for each resource, and an
+`__init__.py` that exports all of them and the hand-written look-ups.
 """
 
 from __future__ import annotations
@@ -10,50 +10,46 @@ import argparse
 import ast
 import importlib
 import inspect
-import pkgutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import cast
 
 import gpufleet_provider
-from gpufleet_provider.clouds import lifecycles_of
-from gpufleet_provider.generate.declarations import HEADER, CloudTypes, camel_case, sorted_exports
+from gpufleet_provider.clouds import cloud_of, lifecycles_of
+from gpufleet_provider.generate.declarations import HEADER, OUTPUTS, CloudTypes, sorted_exports
 from gpufleet_provider.generate.resource_class import declare_resource
-from gpufleet_provider.model.cloud import Cloud
-from gpufleet_provider.model.fields import Info
 
 SDK = Path(__file__).parents[3] / "sdk" / "pulumi_gpufleet"
 
 
-def cloud_types(cloud: Cloud, modules: Iterable[ModuleType]) -> CloudTypes:
-    """Return what the SDK declares for a cloud: its resources, and the entries of its catalogues.
-
-    A catalogue is a module named for what it lists, such as `regions`, that has a model of the name in the singular.
-    """
-    sdk = CloudTypes(cloud.name)
-    for lifecycle in lifecycles_of(cloud.name).values():
+def cloud_types(name: str) -> CloudTypes:
+    """Return what the SDK declares for a cloud: its resources, and what else its look-ups return."""
+    sdk = CloudTypes(name, cloud_of(name).title)
+    for lifecycle in lifecycles_of(name).values():
         declare_resource(lifecycle, sdk)
-    for module in modules:
-        name = module.__name__.rpartition(".")[2]
-        entry = getattr(module, camel_case(name.removesuffix("s")), None)
-        if name.endswith("s") and isinstance(entry, type) and issubclass(entry, Info):
-            sdk.output(entry)
+    for entry in importlib.import_module(f"gpufleet_provider.{name}").CATALOGUE_TYPES:
+        sdk.output(entry)
     return sdk
 
 
-def package_text(cloud: Cloud, exports: dict[str, list[str]]) -> str:
-    """Return a cloud's `__init__.py`; `exports` lists what each module exports."""
+def package_text(sdk: CloudTypes, lookups: Sequence[str]) -> str:
+    """Return a cloud's `__init__.py`; raises TypeError when two modules export one name."""
+    package = f"pulumi_gpufleet.{sdk.cloud}"
+    exports = {f"{package}.{module}": list(names) for module, names in sdk.modules.items() if module != OUTPUTS}
+    exports |= {package: [OUTPUTS], f"{package}.lookups": list(lookups)}
     imports = "".join(
-        f"from pulumi_gpufleet.{cloud.name}.{module} import {', '.join(sorted_exports(names))}\n"
+        f"from {module} import {', '.join(sorted_exports(names))}\n"
         for module, names in sorted(exports.items())
+        if names
     )
-    listed = "".join(
-        f"    {name!r},\n" for name in sorted_exports(name for names in exports.values() for name in names)
-    )
-    return HEADER.format(source=f"{cloud.name}/") + f'"""{cloud.title}."""\n\n{imports}\n__all__ = [\n{listed}]\n'
+    counted = Counter(name for names in exports.values() for name in names)
+    if twice := [name for name, count in counted.items() if count > 1]:
+        raise TypeError(f"{sdk.cloud}: {', '.join(twice)} is exported twice; rename it in lookups.py")
+    listed = "".join(f"    {name!r},\n" for name in sorted_exports(counted))
+    return HEADER.format(source=f"{sdk.cloud}/") + f'"""{sdk.title}."""\n\n{imports}\n__all__ = [\n{listed}]\n'
 
 
 def formatted(text: str) -> str:
@@ -81,19 +77,10 @@ def generated_files(sdk: Path = SDK) -> dict[Path, str]:
     """Return every generated file of the SDK: path to text; a cloud's hand-written `lookups.py` is exported as well."""
     files: dict[Path, str] = {}
     for name in gpufleet_provider.CLOUDS:
-        package = importlib.import_module(f"gpufleet_provider.{name}")
-        cloud: Cloud = package.CLOUD
-        modules = [
-            importlib.import_module(f"gpufleet_provider.{name}.{found.name}")
-            for found in pkgutil.iter_modules(package.__path__)
-            if not found.ispkg
-        ]
-        types = cloud_types(cloud, modules)
-        exports = {module: list(declarations) for module, declarations in types.modules.items()}
-        files.update({sdk / name / f"{module}.py": formatted(types.text(module)) for module in exports})
-        if (lookups := sdk / name / "lookups.py").exists():
-            exports["lookups"] = exports_of(lookups.read_text())
-        files[sdk / name / "__init__.py"] = formatted(package_text(cloud, exports))
+        types, lookups = cloud_types(name), sdk / name / "lookups.py"
+        files.update({sdk / name / f"{module}.py": formatted(types.text(module)) for module in types.modules})
+        by_hand = exports_of(lookups.read_text()) if lookups.exists() else []
+        files[sdk / name / "__init__.py"] = formatted(package_text(types, by_hand))
     return files
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.fields import Info
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.shadeform.cluster import CLUSTER
+from gpufleet_provider.shadeform.cluster_types import ClusterType
 from gpufleet_provider.shadeform.errors import read_error
 
 
@@ -36,3 +38,6 @@ CLOUD = Cloud(
 
 LIFECYCLES: Mapping[str, Lifecycle[Any]] = {"Cluster": CLUSTER}
 """By resource name."""
+
+CATALOGUE_TYPES: tuple[type[Info], ...] = (ClusterType,)
+"""What look-ups return besides resources; the SDK declares them among its outputs."""

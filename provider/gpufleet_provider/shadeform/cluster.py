@@ -16,7 +16,7 @@ from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
 from gpufleet_provider.shadeform.cluster_types import ClusterType, catalogue_errors, list_cluster_types
 
 Text = Annotated[str, Field(min_length=1)]
-"""A string that says something."""
+"""A non-empty string."""
 
 
 # --- Create body ----------------------------------------------------------------------------------------------------
@@ -26,10 +26,26 @@ class ClusterCreate(Body):
     """A GPU cluster rented through Shadeform.
 
     Shadeform has no call that changes a cluster: every change replaces it.
+
+    ## Example Usage
+
+    ```python
+    import pulumi
+    from pulumi_gpufleet import shadeform
+
+    batch = shadeform.Cluster(
+        "batch",
+        cloud="denvr",
+        region="houston-usa-1",
+        cluster_type="H100_sxm5x8",
+        num_instances=2,
+    )
+    pulumi.export("addresses", batch.instances.apply(lambda machines: [machine.ip for machine in machines]))
+    ```
     """
 
     name: Text | None = None
-    """Name of the cluster. Default: the resource's name and eight characters that are the same on every run."""
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
 
     cloud: Text
     """Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()` lists them."""
@@ -44,10 +60,10 @@ class ClusterCreate(Body):
     """Number of machines, at least 1; clouds offer certain numbers only, see `shadeform.get_cluster_types()`."""
 
     os: Text | None = None
-    """Operating system image, one of the type's `os_options`. Default: the cloud's own."""
+    """Operating system image, one of the type's `os_options`. Defaults to the cloud's own choice."""
 
     ssh_key_id: Annotated[Text | None, Unreadable("no reply about clusters shows it")] = None
-    """Id of the SSH key that is put on the machines. Default: the account's default key."""
+    """Id of the SSH key that is put on the machines. Defaults to the account's default key."""
 
 
 # --- Update body ----------------------------------------------------------------------------------------------------
@@ -64,10 +80,10 @@ class RegionInfo(Info):
     """Where a cluster runs."""
 
     region: str
-    """Region, as the input has it."""
+    """Region, as in the argument `region`."""
 
     display_name: str
-    """The same for people, such as `US, Houston, TX`."""
+    """Display name, such as `US, Houston, TX`."""
 
 
 class ClusterInfo(Info):
@@ -104,10 +120,10 @@ class ClusterInfo(Info):
     """Id of the cluster in the cloud, once placed."""
 
     status_details: str | None = None
-    """More about the status."""
+    """Details of the status."""
 
     cost_estimate: str | None = None
-    """What the cluster has cost so far, as Shadeform words it (`$15.00`)."""
+    """Cost of the cluster so far, as a string such as `$15.00`."""
 
     active_at: str | None = None
     """When the cluster became active (RFC 3339)."""

@@ -68,7 +68,7 @@ class PortMapping(Info):
 
 
 class RentalTerms(Info):
-    """On what terms a machine is rented."""
+    """Terms that a machine is rented on."""
 
     rental_type: Annotated[str, Suggested(("on_demand", "spot", "commitment"))]
     """Kind of rental."""
@@ -93,10 +93,10 @@ class Instance(Info):
     """Region that it runs in."""
 
     shade_instance_type: str
-    """Type of the machine in Shadeform's words."""
+    """Type of the machine as Shadeform names it."""
 
     cloud_instance_type: str
-    """Type of the machine in the cloud's words."""
+    """Type of the machine as the cloud names it."""
 
     cloud_assigned_id: str
     """Id of the machine in the cloud."""

@@ -46,16 +46,16 @@ class InstanceTypeConfiguration(Info):
 
 
 class Availability(Info):
-    """Whether an offer can be had in a region; a hint, not a reservation."""
+    """Availability of an offer in a region: a hint, not a reservation."""
 
     region: str
-    """Region, as the input has it."""
+    """Region, as in a cluster's argument `region`."""
 
     display_name: str
-    """The same for people."""
+    """Display name."""
 
     available: bool
-    """Whether it could be had when asked."""
+    """Whether it was available when asked."""
 
 
 class InstanceType(Info):
@@ -65,10 +65,10 @@ class InstanceType(Info):
     """Cloud that has it."""
 
     shade_instance_type: str
-    """Its name in Shadeform's words: what a cluster's `cluster_type` names."""
+    """Shadeform's name of the type: what a cluster's `cluster_type` names."""
 
     cloud_instance_type: str
-    """Its name in the cloud's words."""
+    """The cloud's own name of the type."""
 
     configuration: InstanceTypeConfiguration
     """Hardware and operating systems."""
@@ -80,14 +80,14 @@ class InstanceType(Info):
     """`vm`, `container` or `baremetal`."""
 
     availability: list[Availability]
-    """Where single machines can be had; cluster offers leave it out."""
+    """Availability of single machines by region; cluster offers leave it out."""
 
     boot_time: BootTime | None = None
     """How long such machines take to start."""
 
 
 class ClusterType(Info):
-    """A cluster that can be had."""
+    """A cluster that Shadeform offers."""
 
     cloud: str
     """Cloud that has it."""
@@ -96,7 +96,7 @@ class ClusterType(Info):
     """Number of machines."""
 
     availability: Availability
-    """Where it can be had."""
+    """Region of the offer, and whether it is available."""
 
     cluster_type: InstanceType
     """The type of each machine."""

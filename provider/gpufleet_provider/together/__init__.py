@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.fields import Info
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 from gpufleet_provider.together.errors import read_error
+from gpufleet_provider.together.regions import Region
 
 
 def authorization(api_key: str) -> Mapping[str, str]:
@@ -39,3 +41,6 @@ CLOUD = Cloud(
 
 LIFECYCLES: Mapping[str, Lifecycle[Any]] = {"Cluster": CLUSTER}
 """By resource name."""
+
+CATALOGUE_TYPES: tuple[type[Info], ...] = (Region,)
+"""What look-ups return besides resources; the SDK declares them among its outputs."""

@@ -1,4 +1,4 @@
-"""What is built of several resources."""
+"""Components: several resources declared as one."""
 
 from pulumi_gpufleet.components.fleet import Fleet
 

@@ -30,16 +30,20 @@ class Fleet(pulumi.ComponentResource):
         resource_name: str,
         opts: pulumi.ResourceOptions | None = None,
         *,
-        together: Mapping[str, on_together.ClusterArgsDict] | None = None,
-        shadeform: Mapping[str, on_shadeform.ClusterArgsDict] | None = None,
+        together: Mapping[str, on_together.ClusterArgs | on_together.ClusterArgsDict] | None = None,
+        shadeform: Mapping[str, on_shadeform.ClusterArgs | on_shadeform.ClusterArgsDict] | None = None,
     ) -> None:
-        """Declare a fleet.
+        """Create a Fleet component with the given unique name and options.
 
         `custom_timeouts` among the options holds for every cluster. Raises pulumi.RunError when both clouds have a
         cluster of the same name.
 
-        :param together: The arguments of each cluster on Together, by its name in the fleet.
-        :param shadeform: The arguments of each cluster on Shadeform, by its name in the fleet.
+        :param str resource_name: The name of the component.
+        :param pulumi.ResourceOptions opts: Options for the component.
+        :param Mapping[str, together.ClusterArgs | together.ClusterArgsDict] together: The arguments of each cluster on
+            Together, by its name in the fleet.
+        :param Mapping[str, shadeform.ClusterArgs | shadeform.ClusterArgsDict] shadeform: The arguments of each cluster
+            on Shadeform, by its name in the fleet.
         """
         super().__init__("gpufleet:components:Fleet", resource_name, None, opts)
         together, shadeform = together or {}, shadeform or {}
@@ -48,11 +52,15 @@ class Fleet(pulumi.ComponentResource):
         # The engine does not pass a component's timeouts on to its children.
         child = pulumi.ResourceOptions(parent=self, custom_timeouts=opts.custom_timeouts if opts else None)
         self.together = {
-            name: on_together.Cluster(f"{resource_name}-{name}", child, **arguments)
+            name: on_together.Cluster(f"{resource_name}-{name}", arguments, child)
+            if isinstance(arguments, on_together.ClusterArgs)
+            else on_together.Cluster(f"{resource_name}-{name}", child, **arguments)
             for name, arguments in together.items()
         }
         self.shadeform = {
-            name: on_shadeform.Cluster(f"{resource_name}-{name}", child, **arguments)
+            name: on_shadeform.Cluster(f"{resource_name}-{name}", arguments, child)
+            if isinstance(arguments, on_shadeform.ClusterArgs)
+            else on_shadeform.Cluster(f"{resource_name}-{name}", child, **arguments)
             for name, arguments in shadeform.items()
         }
         self.ids = _by_name({name: cluster.id for name, cluster in {**self.together, **self.shadeform}.items()})

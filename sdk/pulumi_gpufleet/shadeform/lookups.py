@@ -1,4 +1,4 @@
-"""Look-ups on Shadeform: what clusters can be had, and clusters, asked from the program while it runs."""
+"""Look-ups on Shadeform besides those of resources by their id: what clusters can be had."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import pulumi
 from gpufleet_provider.shadeform import CLOUD
 from gpufleet_provider.shadeform.cluster_types import list_cluster_types
 
-from pulumi_gpufleet.lookups import ask, ask_later, cluster_of, typed
-from pulumi_gpufleet.shadeform.cluster import GetClusterResult
-from pulumi_gpufleet.shadeform.cluster_types import ClusterType
+from pulumi_gpufleet.lookups import ask, ask_later, typed
+from pulumi_gpufleet.shadeform import outputs
 
 __all__ = [
-    "get_cluster",
-    "get_cluster_output",
     "get_cluster_types",
     "get_cluster_types_output",
 ]
@@ -27,14 +24,14 @@ def get_cluster_types(
     shade_instance_type: str | None = None,
     num_instances: int | None = None,
     available: bool | None = None,
-) -> list[ClusterType]:
+) -> list[outputs.ClusterType]:
     """Return the offers that have what is asked for, those of a lower `hourly_price` first; raises pulumi.RunError.
 
     `shade_instance_type` is what a cluster's `cluster_type` names. `available` is a hint of the moment, not a
     reservation.
     """
 
-    def wanted(offer: ClusterType) -> bool:
+    def wanted(offer: outputs.ClusterType) -> bool:
         if "availability" not in offer or "cluster_type" not in offer:
             return False  # nothing to choose it by
         asked_and_offered = (
@@ -46,7 +43,7 @@ def get_cluster_types(
         )
         return all(asked in (None, offered) for asked, offered in asked_and_offered)
 
-    offers = [typed(ClusterType, offer) for offer in ask(CLOUD, list_cluster_types)]
+    offers = [typed(outputs.ClusterType, offer) for offer in ask(CLOUD, list_cluster_types)]
     return sorted(filter(wanted, offers), key=lambda offer: offer.cluster_type.get("hourly_price", math.inf))
 
 
@@ -57,7 +54,7 @@ def get_cluster_types_output(
     shade_instance_type: pulumi.Input[str | None] = None,
     num_instances: pulumi.Input[int | None] = None,
     available: pulumi.Input[bool | None] = None,
-) -> pulumi.Output[list[ClusterType]]:
+) -> pulumi.Output[list[outputs.ClusterType]]:
     """Return the offers that have what is asked for, as an output; a preview without a key does not know them."""
     asked = pulumi.Output.all(
         cloud=cloud,
@@ -67,13 +64,3 @@ def get_cluster_types_output(
         available=available,
     )
     return ask_later(CLOUD, asked, lambda known: get_cluster_types(**known))
-
-
-def get_cluster(id: str) -> GetClusterResult:
-    """Return a living cluster by its id; raises pulumi.RunError."""
-    return typed(GetClusterResult, cluster_of(CLOUD, id))
-
-
-def get_cluster_output(id: pulumi.Input[str]) -> pulumi.Output[GetClusterResult]:
-    """Return a living cluster by its id."""
-    return ask_later(CLOUD, id, get_cluster)

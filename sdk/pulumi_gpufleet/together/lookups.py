@@ -1,4 +1,4 @@
-"""Look-ups on Together: regions, clusters and kubeconfigs, asked from the program while it runs."""
+"""Look-ups on Together besides those of resources by their id: regions and kubeconfigs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import pulumi
 from gpufleet_provider.together import CLOUD
 from gpufleet_provider.together.regions import list_regions
 
-from pulumi_gpufleet.lookups import ask, ask_later, cluster_of, typed
-from pulumi_gpufleet.together.cluster import GetClusterResult
-from pulumi_gpufleet.together.regions import Region
+from pulumi_gpufleet.lookups import ask, ask_later, resource_of, typed
+from pulumi_gpufleet.together import outputs
 
 __all__ = [
-    "get_cluster",
-    "get_cluster_output",
     "get_kube_config",
     "get_kube_config_output",
     "get_regions",
@@ -20,25 +17,14 @@ __all__ = [
 ]
 
 
-def get_regions() -> list[Region]:
+def get_regions() -> list[outputs.Region]:
     """Return Together's regions, with their GPU types and driver versions; raises pulumi.RunError."""
-    return [typed(Region, region) for region in ask(CLOUD, list_regions)]
+    return [typed(outputs.Region, region) for region in ask(CLOUD, list_regions)]
 
 
-def get_regions_output() -> pulumi.Output[list[Region]]:
+def get_regions_output() -> pulumi.Output[list[outputs.Region]]:
     """Return Together's regions as an output; a preview without a key does not know them."""
     return ask_later(CLOUD, None, lambda _: get_regions())
-
-
-def get_cluster(id: str) -> GetClusterResult:
-    """Return a living cluster by its id, its kubeconfig in clear; raises pulumi.RunError."""
-    return typed(GetClusterResult, cluster_of(CLOUD, id))
-
-
-def get_cluster_output(id: pulumi.Input[str]) -> pulumi.Output[GetClusterResult]:
-    """Return a living cluster by its id; all of it is secret, since its kubeconfig is."""
-    # A secret question has a secret answer; `Output.secret` of the answer would make plain dictionaries of its types.
-    return ask_later(CLOUD, pulumi.Output.secret(id), get_cluster)
 
 
 def get_kube_config(id: str) -> str:
@@ -46,7 +32,7 @@ def get_kube_config(id: str) -> str:
 
     Raises pulumi.RunError, also where the cluster has none (yet).
     """
-    kube_config = cluster_of(CLOUD, id).get("kube_config")
+    kube_config = resource_of("together:Cluster", id).get("kube_config")
     if not kube_config:
         raise pulumi.RunError(f"Together: cluster {id} has no kubeconfig yet; run it again once the cluster is ready")
     return kube_config
@@ -55,7 +41,8 @@ def get_kube_config(id: str) -> str:
 def get_kube_config_output(id: pulumi.Input[str]) -> pulumi.Output[str]:
     """Return the kubeconfig of a cluster as YAML, secret.
 
-    By `cluster.id` it stays known in the preview of a change in place, when `cluster.kube_config` does not: what is
-    deployed into a cluster does not ripple when the cluster is scaled.
+    Given `cluster.id` it stays known in the preview of a change in place, when `cluster.kube_config` does not, so that
+    scaling a cluster shows no change of what is deployed into it.
     """
+    # The answer to a secret id is secret.
     return ask_later(CLOUD, pulumi.Output.secret(id), get_kube_config)

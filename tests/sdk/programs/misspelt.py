@@ -2,9 +2,9 @@
 
 from pulumi_gpufleet import together
 
-together.Cluster(
+together.Cluster(  # error: No overloads for "__init__" match the provided arguments
     "train",
-    regoin="us-central-8",  # error: No parameter named "regoin"
+    regoin="us-central-8",
     region="us-central-8",
     gpu_type="H100_SXM",
     num_gpus=8,
@@ -51,3 +51,22 @@ arguments: together.ClusterArgsDict = {
     "gpus": 8,  # error: "gpus" is an undefined item in type "ClusterArgsDict"
     "billing_type": "ON_DEMAND",
 }
+together.ClusterArgs(
+    regoin="us-central-8",  # error: No parameter named "regoin"
+    region="us-central-8",
+    gpu_type="H100_SXM",
+    num_gpus=8,
+    billing_type="ON_DEMAND",
+)
+together.ClusterArgs(
+    region="us-central-8",
+    gpu_type="H100_SXM",
+    num_gpus=8,
+    billing_type="ON_DEMAND",
+    cluster_config={  # error: is not assignable to "ClusterConfigArgsDict"
+        "load_balancer": "NONE",
+        "ingres": {"enabled": True},
+    },
+)
+print(together.GpuWorkerNode)  # error: "GpuWorkerNode" is not a known attribute of module "pulumi_gpufleet.together"
+print(together.outputs.GpuNode)  # error: "GpuNode" is not a known attribute

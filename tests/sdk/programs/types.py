@@ -25,3 +25,9 @@ volume: together.SharedVolumeArgsDict = {
     "size_tib": "1 TiB",  # error: "Literal['1 TiB']" is not assignable to type "Input[int]"
     "region": "us-central-8",
 }
+shadeform.ClusterArgs(
+    cloud="denvr",
+    region=settings.get("region"),  # error: "str | None" cannot be assigned to parameter "region"
+    cluster_type="H100_sxm5x8",
+    num_instances="2",  # error: "Literal['2']" cannot be assigned to parameter "num_instances"
+)

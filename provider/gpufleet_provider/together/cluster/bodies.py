@@ -81,10 +81,30 @@ class ClusterCreate(Body):
     """A GPU cluster on Together.
 
     The driver is chosen with `nvidia_version_id`, or with both `cuda_version` and `nvidia_driver_version`.
+
+    ## Example Usage
+
+    ```python
+    import pulumi
+    from pulumi_gpufleet import together
+
+    train = together.Cluster(
+        "train",
+        region="us-central-8",
+        gpu_type="H100_SXM",
+        num_gpus=16,
+        billing_type="ON_DEMAND",
+        cuda_version="12.6",
+        nvidia_driver_version="560",
+        shared_volume={"volume_name": "datasets", "size_tib": 2, "region": "us-central-8"},
+    )
+    pulumi.export("kubeconfig", train.kube_config)
+    pulumi.export("nodes", train.gpu_worker_nodes.apply(lambda nodes: [node.host_name for node in nodes]))
+    ```
     """
 
     cluster_name: Text | None = None
-    """Name of the cluster. Default: the resource's name and eight characters that are the same on every run."""
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
 
     region: Text
     """Region, such as `us-central-8`; `together.get_regions()` lists them."""
@@ -93,23 +113,24 @@ class ClusterCreate(Body):
     """Type of the GPUs; `together.get_regions()` lists those of each region."""
 
     num_gpus: Gpus
-    """Number of GPUs, preemptible ones not counted: a multiple of 8, at least 8. It changes in place."""
+    """Number of GPUs without preemptible ones: a multiple of 8, at least 8."""
 
     billing_type: BillingType
     """How the cluster is paid: `ON_DEMAND` until it is deleted; `RESERVED` for a term that is prepaid and not refunded;
     `SCHEDULED_CAPACITY` for a window of time, with `reservation_start_time` and `reservation_end_time`."""
 
     cluster_type: ClusterType | None = None
-    """What runs on the nodes. Default: `KUBERNETES`. A change replaces the cluster."""
+    """What runs on the nodes. Defaults to `KUBERNETES`."""
 
     nvidia_version_id: Text | None = None
-    """Driver and CUDA version, as an id from the region's `driver_versions`. Excludes the next two."""
+    """Driver and CUDA version, as an id from the region's `driver_versions`. Excludes `cuda_version` and
+    `nvidia_driver_version`."""
 
     cuda_version: Text | None = None
-    """CUDA version, such as `12.6`; together with `nvidia_driver_version`, and a pair that the region offers."""
+    """CUDA version, such as `12.6`. Requires `nvidia_driver_version`; the region must offer the pair."""
 
     nvidia_driver_version: Text | None = None
-    """NVIDIA driver version, such as `560`; together with `cuda_version`, and a pair that the region offers."""
+    """NVIDIA driver version, such as `560`. Requires `cuda_version`; the region must offer the pair."""
 
     duration_days: Annotated[
         Annotated[int, Field(ge=1, le=90)] | None,
@@ -128,23 +149,23 @@ class ClusterCreate(Body):
         IsInstant(),
         Required("Together keeps the end time that it has: leave it in the program, or set another one"),
     ] = None
-    """When the prepaid cluster is taken down (RFC 3339 with an offset). It changes in place."""
+    """When the prepaid cluster is taken down (RFC 3339 with an offset)."""
 
     num_reserved_gpus: Annotated[
         GpuShare | None,
         Required("without a number Together would prepay every GPU: say how many are prepaid"),
     ] = None
-    """How many of the GPUs are prepaid; `RESERVED` only. Default: all. It changes in place."""
+    """How many of the GPUs are prepaid; `RESERVED` only. Defaults to all of them."""
 
     num_preemptible_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
-    """Preemptible GPUs wanted besides `num_gpus`, a multiple of 8; `KUBERNETES` only. Default: 0. They cost less, may
-    be taken away at any time and may never come, so nothing waits for them. It changes in place."""
+    """Preemptible GPUs wanted besides `num_gpus`, a multiple of 8; `KUBERNETES` only. Defaults to 0. They cost less,
+    may be taken away at any time and may never be available, so no run waits for them."""
 
     capacity_pool_id: Text | None = None
     """Capacity pool to draw GPUs from."""
 
     num_capacity_pool_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
-    """How many of the GPUs come from the capacity pool, a multiple of 8. It changes in place."""
+    """How many of the GPUs come from the capacity pool, a multiple of 8."""
 
     auto_scale: Annotated[bool | None, Unreadable("no reply of Together shows it")] = None
     """Whether the number of GPUs follows the load, between `num_gpus` and `auto_scale_max_gpus`; `KUBERNETES` only."""
@@ -153,10 +174,10 @@ class ClusterCreate(Body):
     """Most GPUs that auto-scaling may use, a multiple of 8; required with `auto_scale`."""
 
     shared_volume: SharedVolume | None = None
-    """A volume that is created with the cluster and goes with it. Excludes `volume_id`."""
+    """A volume that is created and deleted with the cluster. Excludes `volume_id`."""
 
     volume_id: Text | None = None
-    """An existing volume to attach, which stays when the cluster goes. Excludes `shared_volume`."""
+    """Id of an existing volume to attach; it outlives the cluster. Excludes `shared_volume`."""
 
     slurm_shm_size_gib: Annotated[int, Field(ge=1)] | None = None
     """Shared memory of Slurm nodes in GiB; required for `SLURM`, and for nothing else."""
@@ -165,10 +186,10 @@ class ClusterCreate(Body):
     """Image of the Slurm nodes; `SLURM` only."""
 
     install_traefik: bool | None = None
-    """Whether the Traefik ingress controller is installed; `KUBERNETES` only. Default: false."""
+    """Whether the Traefik ingress controller is installed; `KUBERNETES` only. Defaults to false."""
 
     project_id: Text | None = None
-    """Project that owns the cluster. Default: the project of the API key."""
+    """Project that owns the cluster. Defaults to the project of the API key."""
 
     oidc_config: OidcConfig | None = None
     """OpenID Connect sign-in to the cluster."""
@@ -177,21 +198,21 @@ class ClusterCreate(Body):
         ClusterConfig | None,
         Required("Together keeps the configuration that it has: leave it in the program with the values you want"),
     ] = None
-    """What runs in the cluster besides the workloads. It changes in place, as a whole."""
+    """Configuration of the cluster's own services. Changing it updates the cluster in place, as a whole."""
 
     add_ons: Annotated[list[AddOn] | None, KeyedBy("name"), WhenRemoved(())] = None
-    """Add-ons. Their configuration changes in place, and one that is taken out is turned off; Together adds none to a
-    living cluster, so declare those that may be wanted later with `enabled` false. Their order means nothing."""
+    """Add-ons. Their configuration changes in place, and one that is removed is disabled. Together cannot add one to an
+    existing cluster: declare an add-on that may be needed later with `enabled` false. Their order has no meaning."""
 
     acceptance_tests_params: Annotated[
         AcceptanceTestsParams | None,
         CreateOnly("acceptance tests run while a cluster is brought up: on a living one the change has no effect"),
         Unreadable("no reply of Together shows it"),
     ] = None
-    """Tests that the GPUs must pass while the cluster is brought up."""
+    """Tests that the GPUs must pass while the cluster is set up."""
 
     confirm_forfeit: Annotated[bool | None, Local()] = None
-    """Set it to let a replacement forfeit what is left of a prepaid term. It is not sent to Together."""
+    """Set it to allow a replacement to forfeit what is left of a prepaid term. It is not sent to Together."""
 
 
 # --- Update body ----------------------------------------------------------------------------------------------------
@@ -258,7 +279,7 @@ class ClusterInfo(Info):
     """How the cluster is paid."""
 
     num_gpus: int
-    """Number of GPUs, preemptible ones not counted."""
+    """Number of GPUs without preemptible ones."""
 
     num_reserved_gpus: int
     """How many of the GPUs are prepaid."""
@@ -297,16 +318,16 @@ class ClusterInfo(Info):
     """Nodes with GPUs, preemptible ones included."""
 
     phase_transitions: list[ClusterPhaseTransition]
-    """History of the cluster."""
+    """Phases of the cluster, with the time of each."""
 
     add_ons: list[AddOnInfo]
-    """Add-ons that are on."""
+    """Enabled add-ons."""
 
     created_at: str | None = None
     """When the cluster was created (RFC 3339)."""
 
     first_ready_at: str | None = None
-    """When it first was ready (RFC 3339)."""
+    """When the cluster was first ready (RFC 3339)."""
 
     reservation_start_time: str | None = None
     """When the reserved window begins (RFC 3339)."""
@@ -351,10 +372,10 @@ class ClusterInfo(Info):
     """OpenID Connect sign-in to the cluster."""
 
     cluster_config: ClusterConfig | None = None
-    """What runs in the cluster besides the workloads, defaults filled in."""
+    """Configuration of the cluster's own services, defaults filled in."""
 
     deleted_gpu_worker_nodes: list[GpuWorkerNode] | None = None
-    """Nodes that have left; they do not count as capacity."""
+    """Nodes that have left the cluster; they do not count as capacity."""
 
     node_lifecycle_events: list[NodeLifecycleEvent] | None = None
-    """Nodes that came, went or were preempted lately."""
+    """Nodes that were added, removed or preempted recently."""

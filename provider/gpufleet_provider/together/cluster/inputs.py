@@ -12,7 +12,7 @@ from pydantic import Field
 from gpufleet_provider.model.fields import Body, Suggested
 
 Text = Annotated[str, Field(min_length=1)]
-"""A string that says something."""
+"""A non-empty string."""
 
 ADD_ON_TYPES = ("dashboard", "ingress", "headlamp", "slurm_web")
 """The add-ons that Together's newest create call knows; each is configured under the key of its own name."""
@@ -22,22 +22,22 @@ ADD_ON_TYPES = ("dashboard", "ingress", "headlamp", "slurm_web")
 
 
 class SharedVolume(Body):
-    """A volume that is created with the cluster and, unless it is lifecycle independent, deleted with it."""
+    """A volume that is created with the cluster and, unless `is_lifecycle_independent` is set, deleted with it."""
 
     volume_name: Text
-    """Name of the volume. Another name is another volume: it replaces the cluster, and the data goes with it."""
+    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data."""
 
     size_tib: Annotated[int, Field(ge=1)]
-    """Size in whole TiB, at least 1. It grows in place and never shrinks."""
+    """Size in whole TiB, at least 1. It can grow in place and cannot shrink."""
 
     region: Text
     """Region of the volume; it must be the cluster's own region."""
 
     is_lifecycle_independent: bool | None = None
-    """Whether the volume stays, with its data and its bill, when the cluster is deleted. Default: false, it goes."""
+    """Whether the volume, with its data and its cost, outlives the cluster. Defaults to false."""
 
     project_id: Text | None = None
-    """Project that owns the volume. Default: the project of the API key."""
+    """Project that owns the volume. Defaults to the project of the API key."""
 
     instance_cluster_id: Text | None = None
     """Id of a GPU cluster on whose infrastructure the volume is placed."""
@@ -78,18 +78,18 @@ class ClusterIngressConfig(Body):
     """Whether the cluster has an ingress."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class ObservabilityConfig(Body):
     """Whether the cluster has Together's observability stack."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class ClusterConfig(Body):
-    """What runs in the cluster besides the workloads."""
+    """Configuration of the cluster's own services."""
 
     load_balancer: Literal["NONE", "TRAEFIK", "NGINX", "ISTIO"]
     """Load balancer of the cluster; required wherever `cluster_config` is given."""
@@ -110,10 +110,10 @@ class ClusterConfig(Body):
     """Observability of the cluster."""
 
     gpu_operator_version: Text | None = None
-    """Version of NVIDIA's GPU Operator chart, such as `v24.6.2`. Default: Together's own."""
+    """Version of NVIDIA's GPU Operator chart, such as `v24.6.2`. Defaults to Together's own choice."""
 
     network_operator_version: Text | None = None
-    """Version of NVIDIA's Network Operator chart, such as `v24.7.0`. Default: Together's own."""
+    """Version of NVIDIA's Network Operator chart, such as `v24.7.0`. Defaults to Together's own choice."""
 
     ssh_ca_enabled: bool | None = None
     """Whether the cluster has an SSH certificate authority of its own, for SSH access signed through OIDC."""
@@ -126,28 +126,28 @@ class DashboardConfig(Body):
     """Configuration of the `dashboard` add-on."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class IngressConfig(Body):
     """Configuration of the `ingress` add-on."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class HeadlampConfig(Body):
     """Configuration of the `headlamp` add-on, a Kubernetes dashboard."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class SlurmWebConfig(Body):
     """Configuration of the `slurm_web` add-on."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether it is enabled."""
 
 
 class AddOnConfig(Body):
@@ -236,7 +236,7 @@ class AcceptanceTestsParams(Body):
     """Skip the DCGM diagnostics."""
 
     gpu_burn_duration: Annotated[int, Field(ge=0)] | None = None
-    """How long the GPU burn test runs, in seconds. Default, also for 0: Together's own."""
+    """How long the GPU burn test runs, in seconds. 0 or unset means Together's default."""
 
     gpu_burn_skipped: bool | None = None
     """Skip the GPU burn test."""

@@ -49,23 +49,23 @@ NODE_PHASES = (
 
 
 class ClusterPhaseTransition(Info):
-    """One step of a cluster's history."""
+    """A change of a cluster's phase."""
 
     phase: Annotated[str, Suggested(CLUSTER_PHASES)]
     """Phase that the cluster entered."""
 
     transition_time: str
-    """When it did (RFC 3339)."""
+    """Time of the transition (RFC 3339)."""
 
 
 class NodePhaseTransition(Info):
-    """One step of a node's history."""
+    """A change of a node's phase."""
 
     phase: Annotated[str, Suggested(NODE_PHASES)]
     """Phase that the node entered."""
 
     transition_time: str
-    """When it did (RFC 3339)."""
+    """Time of the transition (RFC 3339)."""
 
 
 # --- Nodes ----------------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class ControlPlaneNode(Info):
     """Id of the node."""
 
     status: str
-    """Status of the node, in Together's words."""
+    """Status of the node, as Together reports it."""
 
     host_name: str
     """Host name."""
@@ -93,7 +93,7 @@ class ControlPlaneNode(Info):
     """Network that the node is in."""
 
     phase_transitions: list[NodePhaseTransition]
-    """History of the node."""
+    """Phases of the node, with the time of each."""
 
     public_ipv4: str | None = None
     """Public IPv4 address."""
@@ -106,7 +106,7 @@ class GpuWorkerNode(Info):
     """Id of the node; a preemptible one has `gpu-preemptible-dp` in its name."""
 
     status: str
-    """Status of the node, in Together's words."""
+    """Status of the node, as Together reports it."""
 
     host_name: str
     """Host name."""
@@ -124,7 +124,7 @@ class GpuWorkerNode(Info):
     """Networks that the node is in."""
 
     phase_transitions: list[NodePhaseTransition]
-    """History of the node."""
+    """Phases of the node, with the time of each."""
 
     instance_id: str | None = None
     """Instance behind the node; remediations name it."""
@@ -151,7 +151,7 @@ class GpuWorkerNode(Info):
     """Size of the ephemeral storage, such as `1Ti`."""
 
     auto_remediation_enabled: bool | None = None
-    """Whether the platform repairs the node by itself."""
+    """Whether Together repairs the node automatically."""
 
     marked_for_deletion: bool | None = None
     """Whether the node is about to be removed."""
@@ -164,19 +164,19 @@ class GpuWorkerNode(Info):
 
 
 class NodeLifecycleEvent(Info):
-    """A node that came, went or was preempted."""
+    """A node that was added, removed or preempted."""
 
     node_id: str
     """Name of the node."""
 
     reason: Annotated[str, Suggested(("TogetherScaledUp", "TogetherScaledDown", "TogetherPreempted"))]
-    """Why."""
+    """Reason, such as `TogetherPreempted`."""
 
     message: str
-    """The same in a sentence."""
+    """Human-readable message."""
 
     timestamp: str
-    """When (RFC 3339)."""
+    """Time of the event (RFC 3339)."""
 
 
 # --- Volumes and add-ons --------------------------------------------------------------------------------------------
@@ -202,69 +202,53 @@ class TorchpassConfig(Info):
     """Configuration of the `torchpass` add-on (Model Aware TorchPass)."""
 
     enabled: bool | None = None
-    """Whether it is on."""
+    """Whether the add-on is enabled."""
 
 
 class AddOnConfigInfo(Info):
     """Configuration of an add-on, under the key of its type."""
 
     dashboard: DashboardConfig | None = None
-    """Of an add-on of the type `dashboard`."""
+    """For an add-on of the type `dashboard`."""
 
     ingress: IngressConfig | None = None
-    """Of an add-on of the type `ingress`."""
+    """For an add-on of the type `ingress`."""
 
     headlamp: HeadlampConfig | None = None
-    """Of an add-on of the type `headlamp`."""
+    """For an add-on of the type `headlamp`."""
 
     slurm_web: SlurmWebConfig | None = None
-    """Of an add-on of the type `slurm_web`."""
+    """For an add-on of the type `slurm_web`."""
 
     torchpass: TorchpassConfig | None = None
-    """Of an add-on of the type `torchpass`, which the create call no longer knows."""
+    """For an add-on of the type `torchpass`, which the create call no longer knows."""
 
 
-class DashboardState(Info):
-    """State of the `dashboard` add-on; Together shows nothing in it yet."""
-
-
-class IngressState(Info):
-    """State of the `ingress` add-on; Together shows nothing in it yet."""
-
-
-class HeadlampState(Info):
-    """State of the `headlamp` add-on; Together shows nothing in it yet."""
-
-
-class SlurmWebState(Info):
-    """State of the `slurm_web` add-on; Together shows nothing in it yet."""
-
-
-class TorchpassState(Info):
-    """State of the `torchpass` add-on; Together shows nothing in it yet."""
+class EmptyState(Info):
+    """State of an add-on of one type; Together shows nothing in it yet."""
 
 
 class AddOnState(Info):
     """State of an add-on, under the key of its type."""
 
-    dashboard: DashboardState | None = None
-    """Of an add-on of the type `dashboard`."""
+    dashboard: EmptyState | None = None
+    """For an add-on of the type `dashboard`."""
 
-    ingress: IngressState | None = None
-    """Of an add-on of the type `ingress`."""
+    ingress: EmptyState | None = None
+    """For an add-on of the type `ingress`."""
 
-    headlamp: HeadlampState | None = None
-    """Of an add-on of the type `headlamp`."""
+    headlamp: EmptyState | None = None
+    """For an add-on of the type `headlamp`."""
 
-    slurm_web: SlurmWebState | None = None
-    """Of an add-on of the type `slurm_web`."""
+    slurm_web: EmptyState | None = None
+    """For an add-on of the type `slurm_web`."""
 
-    torchpass: TorchpassState | None = None
-    """Of an add-on of the type `torchpass`."""
+    torchpass: EmptyState | None = None
+    """For an add-on of the type `torchpass`."""
 
 
 class AddOnInfo(Info):
-    """An add-on that is on; Together does not show those that are off."""
+    """An enabled add-on; Together does not show disabled ones."""
 
     name: str
     """Name of the add-on."""
@@ -273,7 +257,7 @@ class AddOnInfo(Info):
     """Type of the add-on."""
 
     config: AddOnConfigInfo
-    """Its configuration."""
+    """Configuration of the add-on."""
 
     state: AddOnState
-    """Its state."""
+    """State of the add-on."""

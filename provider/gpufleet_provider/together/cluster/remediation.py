@@ -35,16 +35,16 @@ class XidAlert(Info):
 
 
 class AlertAnnotation(Info):
-    """What an alert says, taken apart."""
+    """What an alert says, in parts."""
 
     title: str
     """Title of the alert."""
 
     description: str
-    """What alerts of this kind mean."""
+    """Description of this kind of alert."""
 
     summary_line: str
-    """What this one found."""
+    """Summary of this alert."""
 
     slurm_node_unavailable: SlurmNodeUnavailable | None = None
     """Details where Slurm has the node down."""
@@ -63,7 +63,7 @@ class LinkedAlert(Info):
     """Name of the alert in Alertmanager."""
 
     severity: Annotated[str, Suggested(("PHC_SEVERITY_INFO", "PHC_SEVERITY_WARNING", "PHC_SEVERITY_CRITICAL"))]
-    """How bad it is."""
+    """Severity of the alert."""
 
     cluster_id: str
     """Cluster that the alert is about."""
@@ -72,7 +72,7 @@ class LinkedAlert(Info):
     """Name of the VM that the alert is about."""
 
     annotation: AlertAnnotation
-    """What the alert says, taken apart."""
+    """What the alert says, in parts."""
 
     annotations: dict[str, str]
     """What the alert says, as Alertmanager's own keys and values."""
@@ -117,7 +117,7 @@ class Remediation(Info):
     """What is done: a new VM on any host, one on another host, no new VM, a reboot, or a power cycle of the host."""
 
     trigger: Annotated[str, Suggested(("REMEDIATION_TRIGGER_MANUAL", "REMEDIATION_TRIGGER_AUTOMATED"))]
-    """Who asked for it: a person, or the platform."""
+    """Who started it: a person or the platform."""
 
     state: Annotated[
         str,
@@ -135,7 +135,7 @@ class Remediation(Info):
             )
         ),
     ]
-    """Where it stands."""
+    """State of the remediation."""
 
     reason: str | None = None
     """Reason that the requester gave."""
