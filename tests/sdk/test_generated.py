@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import json
 import subprocess
 import sys
+import textwrap
 import types
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import pulumi_gpufleet
 import pytest
+from gpufleet_provider import clouds
 from gpufleet_provider.generate import __main__ as generate
 from gpufleet_provider.generate.declarations import CloudTypes
+from gpufleet_provider.generate.docstrings import docstring
 from gpufleet_provider.generate.resource_class import declare_resource
 from gpufleet_provider.model.fields import Body, Info, Secret, Suggested
 
@@ -35,18 +41,60 @@ def test_generated_files_satisfy_the_linter() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
+class NodeCreate(Body):
+    """A node by itself, whose name is that of an output of a toy."""
+
+    name: str | None = None
+    """Name of the node."""
+    kind: Annotated[str, Suggested(("big", "small"))] | None = None
+    """Kind of the node; other kinds than those of a disk."""
+
+
+class NodeInfo(Info):
+    """A node by itself."""
+
+    id: str
+    """Id of the node."""
+    name: str
+    """Name of the node."""
+    parts: list[toy.Node]
+    """Nodes of which it consists."""
+
+
+class NodeLifecycle(toy.ToyLifecycle):
+    """A resource whose name is that of a nested output."""
+
+    token = "toys:Node"
+    create_body = NodeCreate
+    info_body = NodeInfo
+    id_field = "id"
+    name_field = "name"
+
+
+class ToyType(Info):
+    """A toy that can be had."""
+
+    price: int
+    """Price in US cents."""
+
+
 @pytest.fixture
-def sdk_of_toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An SDK that is up to date, for a cloud of toys."""
+def sdk_of_toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An SDK that is up to date, for a cloud of toys and nodes."""
     package = types.ModuleType("gpufleet_provider.toys")
     package.__path__ = []
     vars(package)["CLOUD"] = types.SimpleNamespace(name="toys", title="Toys")
-    vars(package)["LIFECYCLES"] = {"Toy": toy.ToyLifecycle()}
+    vars(package)["LIFECYCLES"] = {"Toy": toy.ToyLifecycle(), "Node": NodeLifecycle()}
+    vars(package)["CATALOGUE_TYPES"] = (ToyType,)
     monkeypatch.setitem(sys.modules, "gpufleet_provider.toys", package)
     monkeypatch.setattr("gpufleet_provider.CLOUDS", ("toys",))
+    clouds.cloud_of.cache_clear()
+    clouds.lifecycle_of.cache_clear()
     sdk = tmp_path / "sdk" / "pulumi_gpufleet"
     assert generate.main([], sdk=sdk) == 0
-    return sdk
+    yield sdk
+    clouds.cloud_of.cache_clear()
+    clouds.lifecycle_of.cache_clear()
 
 
 @pytest.mark.parametrize("spoil", ["edit", "remove", "add"])
@@ -69,23 +117,19 @@ def test_check_names_the_file_that_is_out_of_date_and_make_sdk_puts_it_right(
 
 def test_hand_written_files_are_left_alone_and_their_look_ups_exported(sdk_of_toys: Path) -> None:
     lookups = sdk_of_toys / "toys" / "lookups.py"
-    lookups.write_text('__all__ = ["get_toy"]\n\n\ndef get_toy() -> None: ...\n')
+    lookups.write_text('__all__ = ["get_toys"]\n\n\ndef get_toys() -> None: ...\n')
     generate.main([], sdk=sdk_of_toys)
     assert lookups.exists()
-    assert "from pulumi_gpufleet.toys.lookups import get_toy\n" in (sdk_of_toys / "toys" / "__init__.py").read_text()
+    assert "from pulumi_gpufleet.toys.lookups import get_toys\n" in (sdk_of_toys / "toys" / "__init__.py").read_text()
 
 
 @pytest.fixture
-def toys(sdk_of_toys: Path) -> Any:
-    """The generated module of the toys, imported."""
-    spec = importlib.util.spec_from_file_location("toys_sdk", sdk_of_toys / "toys" / "toy.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["toys_sdk"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["toys_sdk"]
+def toys(sdk_of_toys: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The generated package of the toys, imported."""
+    monkeypatch.setattr(pulumi_gpufleet, "__path__", [*pulumi_gpufleet.__path__, str(sdk_of_toys)])
+    yield importlib.import_module("pulumi_gpufleet.toys")
+    for name in [name for name in sys.modules if name.startswith("pulumi_gpufleet.toys")]:
+        del sys.modules[name]
 
 
 TOY: dict[str, Any] = {"billing": "BUY", "gpu": "H100", "count": 8}
@@ -132,7 +176,7 @@ def test_generated_outputs_have_the_types_of_their_bodies(toys: Any) -> None:
     node = {"host_name": "n", "phases": ["new"], "memory_gib": 1.5}
     run(program, outputs={"nodes": [node], "labels": {"camelCase": "kept"}, "count": 8.0})
     nodes, labels, count = sorted(seen, key=lambda value: ["list", "dict", "int"].index(type(value).__name__))
-    assert isinstance(nodes[0], toys.Node)
+    assert isinstance(nodes[0], toys.outputs.Node)
     assert (nodes[0].host_name, nodes[0].phases, nodes[0].memory_gib) == ("n", ["new"], 1.5)
     assert (labels, count) == ({"camelCase": "kept"}, 8)
 
@@ -140,21 +184,97 @@ def test_generated_outputs_have_the_types_of_their_bodies(toys: Any) -> None:
 @pytest.mark.parametrize(
     ("argument", "words"),
     [
-        ("toy_name", "A change replaces the toy."),
-        ("count", "It changes in place."),
-        ("starts", "A later change is refused: set `ends` instead."),
-        ("tests", "A later change only warns: tests run once."),
-        ("size_tib", "It grows in place, and a smaller number is refused: make another."),
+        ("toy_name", "Changing it replaces the toy."),
+        ("count", "Changing it updates the toy in place."),
+        ("starts", "Changing it later is refused. Set `ends` instead."),
+        ("tests", "Changing it later only warns. Tests run once."),
+        ("size_tib", "It can grow in place; making it smaller is refused. Make another."),
         ("confirm", "Steers the provider."),
     ],
 )
 def test_documentation_says_what_a_change_does(argument: str, words: str, toys: Any) -> None:
-    documented = " ".join(toys.Toy.__init__.__doc__.split()).split(f":param {argument}: ")[1].split(" :param ")[0]
+    documented = " ".join(toys.ToyArgs.__init__.__doc__.split()).split(f" {argument}: ")[1].split(" :param ")[0]
     assert documented.endswith(words)
 
 
 def test_quotes_and_backslashes_in_documentation_survive(toys: Any) -> None:
-    assert 'a "quoted" word with a back\\slash' in " ".join(toys.Toy.__init__.__doc__.split())
+    assert 'a "quoted" word with a back\\slash' in " ".join(toys.ToyArgs.__init__.__doc__.split())
+
+
+def test_the_docstring_of_a_constructor_has_the_form_of_pulumis_own(sdk_of_toys: Path) -> None:
+    text = (sdk_of_toys / "toys" / "toy.py").read_text()
+    head = "Create a Toy resource with the given unique name, props, and options.\n\n"
+    names = "        :param str resource_name: The name of the resource.\n"
+    opts = "        :param pulumi.ResourceOptions opts: Options for the resource.\n"
+    args = "        :param ToyArgs args: The arguments to use to populate this resource's properties.\n"
+    assert f"{head}{names}{opts}        :param pulumi.Input[str | None] toy_name: Name of the toy." in text
+    assert f"{head}{names}{args}{opts}" in text
+
+
+def test_code_and_lists_in_documentation_keep_their_lines() -> None:
+    text = "First\nparagraph.\n\n```python\na = 1\n\nif a:\n    b = 2\n```\n\n- one\n- two"
+    assert docstring(text, 4) == textwrap.indent(
+        '"""First paragraph.\n\n```python\na = 1\n\nif a:\n    b = 2\n```\n\n- one\n- two\n"""', "    "
+    )
+
+
+# --- The layout -----------------------------------------------------------------------------------------------------
+
+
+def test_a_resource_may_have_the_name_of_an_output(toys: Any) -> None:
+    assert toys.Node is not toys.outputs.Node
+    seen: list[Any] = []
+
+    def program() -> None:
+        node = toys.Node("node", toys.NodeArgs(kind="big"))
+        node.parts.apply(seen.extend)
+        node.kind.apply(seen.append)
+
+    (request,) = run(program, outputs={"parts": [{"host_name": "n"}]})
+    assert request.message.type == "pulumi-python:dynamic/toys:Node"
+    assert sorted(map(str, seen)) == ["big", str({"host_name": "n"})]
+    assert {type(found) for found in seen} == {str, toys.outputs.Node}
+
+
+def test_every_name_is_where_pulumis_own_sdks_have_it(toys: Any) -> None:
+    assert toys.__all__ == [
+        *("Billing", "DiskArgs", "DiskArgsDict", "Gpu", "Kind", "LoginArgs", "LoginArgsDict"),
+        *("Node", "NodeArgs", "NodeArgsDict", "NodeKind", "Toy", "ToyArgs", "ToyArgsDict"),
+        *("get_node", "get_node_output", "get_toy", "get_toy_output", "outputs"),
+    ]
+    assert toys.outputs.__all__ == ["Disk", "GetNodeResult", "GetToyResult", "Login", "Node", "ToyType"]
+
+
+def test_an_enumeration_has_its_fields_name_and_a_second_one_of_that_name_its_owners_too(toys: Any) -> None:
+    assert toys.Billing == Literal["RENT", "BUY"]
+    assert toys.Kind == Literal["ssd", "disk"] | str
+    assert toys.NodeKind == Literal["big", "small"] | str
+
+
+def test_generated_code_satisfies_the_type_checker(sdk_of_toys: Path) -> None:
+    for module in ("resource", "lookups"):
+        (sdk_of_toys / f"{module}.py").write_text((generate.SDK / f"{module}.py").read_text())
+    (sdk_of_toys / "__init__.py").touch()
+    (sdk_of_toys / "program.py").write_text(
+        "from pulumi_gpufleet import toys\n\n"
+        "node = toys.Node('node', kind='big')\n"
+        "print(node.parts.apply(lambda parts: parts[0].host_name), toys.get_node('n-1').parts[0].host_name)\n"
+    )
+    config = sdk_of_toys.parent / "pyrightconfig.json"
+    paths = [str(sdk_of_toys.parent), str(generate.SDK.parents[1] / "provider")]
+    config.write_text(json.dumps({"typeCheckingMode": "strict", "pythonVersion": "3.10", "extraPaths": paths}))
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-m", "basedpyright", "--project", str(config), "--outputjson"),
+            *("--pythonpath", sys.executable, "--level", "error"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    answer: dict[str, Any] = json.loads(ran.stdout)
+    assert answer["summary"]["filesAnalyzed"] >= 8
+    assert [(report["file"], report["message"]) for report in answer["generalDiagnostics"]] == []
 
 
 # --- What cannot be said --------------------------------------------------------------------------------------------
@@ -216,7 +336,7 @@ def test_bodies_that_the_sdk_cannot_express_are_refused(info: type[Info], words:
         info_body = info
 
     with pytest.raises(TypeError, match=words):
-        declare_resource(Lifecycle(), CloudTypes("toys"))
+        declare_resource(Lifecycle(), CloudTypes("toys", "Toys"))
 
 
 class Kinds(Body):
@@ -235,14 +355,65 @@ class Kinds(Body):
 
 
 def test_open_enumerations_suggest_and_accept_any_string() -> None:
-    sdk = CloudTypes("toys")
-    found = {entry.name: entry.output_type for entry in sdk.properties(Kinds, "output")}
-    assert found == {
-        "plain": "KindsPlain",
-        "inside": "KindsInside | None",
-        "outside": "KindsOutside | None",
-        "each": "Sequence[KindsEach] | None",
-        "secret": "Sequence[str] | None",
+    sdk = CloudTypes("toys", "Toys")
+    given = {entry.name: entry.output_type for entry in sdk.properties(Kinds, "input")}
+    assert given == {
+        "plain": "Plain",
+        "inside": "Inside | None",
+        "outside": "Outside | None",
+        "each": "Sequence[pulumi.Input[Each]] | None",
+        "secret": "Sequence[pulumi.Input[str]] | None",
     }
     (declared,) = sdk.modules.values()
-    assert declared["KindsEach"] == "KindsEach: TypeAlias = Literal['d'] | str\n"
+    assert declared["Each"] == "Each: TypeAlias = Literal['d'] | str\n"
+
+
+def test_a_result_spells_its_values_out_unless_an_argument_has_a_name_for_the_very_same() -> None:
+    class Shown(Info):
+        """What a reply shows of it."""
+
+        plain: Annotated[str, Suggested(("a",))]
+        """The same values."""
+        inside: Literal["b"]
+        """The same values, and no others."""
+
+    sdk = CloudTypes("toys", "Toys")
+    sdk.properties(Kinds, "input")
+    assert [found.type for found in sdk.properties(Shown, "output")] == ["Plain", "Literal['b']"]
+
+
+def test_two_enumerations_that_need_one_name_are_refused() -> None:
+    def body_of(value: str) -> type[Body]:
+        class KindsCreate(Body):
+            """A body with one enumeration."""
+
+            plain: Annotated[str, Suggested((value,))]
+            """One."""
+
+        return KindsCreate
+
+    sdk = CloudTypes("toys", "Toys")
+    for value, name in (("a", "Plain"), ("b", "KindsPlain"), ("b", "KindsPlain")):
+        assert [found.type for found in sdk.properties(body_of(value), "input")] == [name]
+    with pytest.raises(TypeError, match="the name KindsPlain already means something else"):
+        sdk.properties(body_of("c"), "input")
+
+
+def test_a_look_up_that_is_written_by_hand_and_generated_is_refused(sdk_of_toys: Path) -> None:
+    (sdk_of_toys / "toys" / "lookups.py").write_text('__all__ = ["get_toy"]\n')
+    with pytest.raises(TypeError, match=r"get_toy is exported twice; rename it in lookups\.py"):
+        generate.main([], sdk=sdk_of_toys)
+
+
+def test_an_input_with_the_name_of_a_parameter_of_every_resource_is_refused() -> None:
+    class WithOpts(toy.ToyCreate):
+        """A create body with an input that no constructor could take."""
+
+        opts: str | None = None
+        """Options."""
+
+    class Lifecycle(toy.ToyLifecycle):
+        create_body = WithOpts
+
+    with pytest.raises(TypeError, match="the input opts has the name of a parameter of every resource class"):
+        declare_resource(Lifecycle(), CloudTypes("toys", "Toys"))
