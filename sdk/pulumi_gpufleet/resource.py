@@ -185,14 +185,15 @@ class CloudResource(Resource):
 
     def _observed(self, name: str) -> pulumi.Output[Any]:
         lifecycle = lifecycle_of(self._token)
-        outputs = {
-            field: self.__dict__[field]
-            for field in lifecycle.info_body.model_fields
-            if field in self.__dict__ and field not in self._secret_outputs
-        }
-        return pulumi.Output.all(**outputs).apply(
+        fields = lifecycle.info_body.model_fields.keys() & self.__dict__.keys() - set(self._secret_outputs)
+        # A plain future is None where an output is unknown: to a preview that is each one that the cloud left out.
+        # With the id they are unknown all the same when it is not known yet what to read.
+        shown = pulumi.Output.all(**{field: self.__dict__[field].future() for field in fields})
+        return pulumi.Output.all(shown, self.id).apply(
             lambda known: lifecycle.observed(
-                parse_info(lifecycle.info_body, {field: value for field, value in known.items() if value is not None})
+                parse_info(
+                    lifecycle.info_body, {field: value for field, value in known[0].items() if value is not None}
+                )
             ).get(name)
         )
 

@@ -63,9 +63,12 @@ class Monitor(mocks.MockMonitor):
 
     def ReadResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
-        return resource_pb2.ReadResourceResponse(
+        response = resource_pb2.ReadResourceResponse(
             urn=urn, properties=self._struct(self._record(urn, request, request.properties))
         )
+        if request.id != rpc.UNKNOWN and "id" in response.DESCRIPTOR.fields_by_name:
+            response.id = request.id
+        return response
 
     def _record(self, urn: str, request: Any, properties: Any) -> dict[str, Any]:
         received = rpc.deserialize_properties(properties, keep_unknowns=True, keep_internal=True)

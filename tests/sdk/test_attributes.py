@@ -134,7 +134,8 @@ def test_a_secret_input_stays_secret_and_depends_on_the_resource(
     assert seen == [True, True]
 
 
-def test_after_get_inputs_are_what_the_cloud_shows_of_them() -> None:
+@pytest.mark.parametrize("preview", [False, True])
+def test_after_get_inputs_are_what_the_cloud_shows_of_them(preview: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = {"id": "i-1", "shade_instance_type": "H100_sxm5x8", "configuration": {"os": "ubuntu"}}
     outputs = {
         "id": "c-9",
@@ -144,11 +145,22 @@ def test_after_get_inputs_are_what_the_cloud_shows_of_them() -> None:
         "instances": [machine, {**machine, "id": "i-2"}],
     }
 
+    monkeypatch.setattr("tests.sdk.program.Monitor._record", lambda *_: outputs)
+
     def program() -> list[pulumi.Output[Any]]:
         theirs = shadeform.Cluster.get("theirs", "c-9")
-        return [theirs.region, theirs.num_instances, theirs.os, theirs.ssh_key_id, theirs.cloud]
+        return [theirs.region, theirs.num_instances, theirs.os, theirs.cloud]
 
-    assert known(program, outputs=outputs) == ["houston-usa-1", 2, "ubuntu", None, "denvr"]
+    assert known(program, preview=preview) == ["houston-usa-1", 2, "ubuntu", "denvr"]
+
+
+def test_after_get_by_an_id_that_is_not_known_yet_inputs_are_unknown() -> None:
+    def program() -> list[pulumi.Output[Any]]:
+        batch = shadeform.Cluster("batch", **ON_SHADEFORM)
+        theirs = shadeform.Cluster.get("theirs", batch.id)
+        return [theirs.region, theirs.cloud, batch.region]
+
+    assert known(program, preview=True) == [..., ..., "houston-usa-1"]
 
 
 def test_after_get_nothing_is_secret_for_a_kubeconfig_that_is_not_read() -> None:
