@@ -3,6 +3,8 @@
 `make up` in the repository's root brings them up, against simulated clouds unless the stack says otherwise.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_random as random
 from pulumi_gpufleet import shadeform, together
@@ -38,17 +40,23 @@ training = together.Cluster(
     nvidia_driver_version="560",
 )
 
-batch = shadeform.Cluster(
-    "batch",
+# The same in Pulumi's other form: all arguments as one object, which several resources may share.
+machines = shadeform.ClusterArgs(
     cloud="denvr",
     region="houston-usa-1",
     cluster_type="H100_sxm5x8",
     num_instances=2,
 )
+batch = shadeform.Cluster("batch", machines)
+
+
+def host_names(nodes: Sequence[together.outputs.GpuWorkerNode]) -> list[str]:
+    return [node.host_name for node in nodes]
+
 
 pulumi.export("ids", {"serving": serving.id, "training": training.id, "batch": batch.id})
 pulumi.export("dataset", dataset.id)
-pulumi.export("serving_nodes", serving.gpu_worker_nodes.apply(lambda nodes: [node.host_name for node in nodes]))
-pulumi.export("training_nodes", training.gpu_worker_nodes.apply(lambda nodes: [node.host_name for node in nodes]))
-pulumi.export("batch_addresses", batch.instances.apply(lambda machines: [machine.ip for machine in machines]))
+pulumi.export("serving_nodes", serving.gpu_worker_nodes.apply(host_names))
+pulumi.export("training_nodes", training.gpu_worker_nodes.apply(host_names))
+pulumi.export("batch_addresses", batch.instances.apply(lambda found: [machine.ip for machine in found]))
 pulumi.export("kubeconfig", serving.kube_config)
