@@ -25,9 +25,11 @@ CloudError
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import traceback
+from typing import Any, cast
 
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.fields import Properties
@@ -170,27 +172,45 @@ def error_for(cloud: Cloud, call: str, status: int, text: str, *, repeatable: bo
     the reply's body, `secret` the API key, which never appears in the result. A 409 alone does not prove that anything
     is sold out: the code or the words decide.
     """
-    code, words = cloud.read_error(status, text)
-    code, words = redacted(code, secret), redacted(words, secret)
-    kind = _kind(status, code, words, text)
+    code, answer = (redacted(part, secret) for part in _code_and_message(cloud, text))
+    kind = _kind(status, code, answer, text)
     if (status == 408 or status >= 500) and not repeatable:
         kind = Ambiguous
-    said = f"{status} {code}".rstrip() + (f": {words}" if words else "")
+    said = f"{status} {code}".rstrip() + (f": {answer}" if answer else "")
     message = f"{cloud.title}: {call} answered {said.rstrip('.')}. {advice(kind, cloud)}".rstrip(". ")
-    return kind(message, status=status, code=code, answer=words)
+    return kind(message, status=status, code=code, answer=answer)
 
 
-def _kind(status: int, code: str, words: str, text: str) -> type[CloudError]:
+def _code_and_message(cloud: Cloud, text: str) -> tuple[str, str]:
+    try:
+        reply: Any = json.loads(text)
+    except ValueError:
+        return "", "" if _is_page(text) else text
+    if isinstance(reply, dict):
+        return cloud.read_error(cast(Properties, reply))
+    return "", text_of(reply)
+
+
+def text_of(value: Any) -> str:
+    """Return a string without the white space around it; empty for anything that is no string."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _is_page(text: str) -> bool:
+    """Whether a reply is a page of HTML: a proxy's or another server's, which says nothing of the account."""
+    return text.lstrip().startswith("<")
+
+
+def _kind(status: int, code: str, answer: str, text: str) -> type[CloudError]:
     if 400 <= status < 500 and status not in (401, 403, 404, 410):
-        if _STOCK_CODES.match(code) or _STOCK_WORDS.search(words):
+        if _STOCK_CODES.match(code) or _STOCK_WORDS.search(answer):
             return OutOfCapacity
-        if status == 402 or _FUNDS_CODES.match(code) or _FUNDS_WORDS.search(words):
+        if status == 402 or _FUNDS_CODES.match(code) or _FUNDS_WORDS.search(answer):
             return InsufficientFunds
-        if status == 409 and _STOCK_WORDS_OF_A_409.search(words):
+        if status == 409 and _STOCK_WORDS_OF_A_409.search(answer):
             return OutOfCapacity
     if status in (404, 410):
-        # A page is a proxy's or another server's answer, and says nothing of what the account holds.
-        return Unavailable if text.lstrip().startswith("<") else NotFound
+        return Unavailable if _is_page(text) else NotFound
     named: dict[int, type[CloudError]] = {
         401: Unauthorized,
         403: Forbidden,
@@ -263,10 +283,9 @@ def describe(error: BaseException) -> str:
     """Return an error as one line: its own words if it has them for users, else that and where it is our fault."""
     if isinstance(error, CloudError):
         return " ".join(str(error).split())
-    words = redacted(str(error))
+    what = ": ".join(filter(None, (type(error).__name__, redacted(str(error)))))
     return (
-        f"unexpected {type(error).__name__}{f': {words}' if words else ''} (at {_where(error)}); this is a fault of "
-        "pulumi-gpufleet: please report it with this line"
+        f"unexpected {what} (at {_where(error)}); this is a fault of pulumi-gpufleet: please report it with this line"
     )
 
 

@@ -18,21 +18,11 @@ def authorization(api_key: str) -> Mapping[str, str]:
     return {"X-API-KEY": api_key}
 
 
-def normalise_base_url(base_url: str) -> str:
-    """Return a base URL without a slash at its end."""
-    return base_url.strip().rstrip("/")
-
-
 CLOUD = Cloud(
     name="shadeform",
     title="Shadeform",
     base_url="https://api.shadeform.ai/v1",
-    api_key_config="shadeform:apiKey",
-    base_url_config="shadeform:baseUrl",
-    api_key_environment="SHADEFORM_API_KEY",
-    base_url_environment="SHADEFORM_BASE_URL",
     authorization=authorization,
-    normalise_base_url=normalise_base_url,
     read_error=read_error,
 )
 

@@ -1,31 +1,19 @@
-"""How Shadeform words its refusals.
+"""Reads Shadeform's refusals: `{"message": ...}` for keys, `{"error_code": ..., "error": ...}` for the rest.
 
-`{"message": ...}` for keys, `{"error_code": ..., "error": ...}` for the rest; others expect `error` to be an object at
-times, and a reply may be plain text or a proxy's page.
+Other clients expect `error` to be an object at times.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any, cast
+from typing import cast
 
-from gpufleet_provider.model.errors import redacted
+from gpufleet_provider.model.errors import text_of
+from gpufleet_provider.model.fields import Properties
 
 
-def read_error(status: int, text: str) -> tuple[str, str]:
-    """Return the error code of a refusal (or '') and its words (or ''), on one line and with nothing secret in them."""
-    try:
-        answer: Any = json.loads(text)
-    except ValueError:
-        return "", "" if text.lstrip().startswith("<") else redacted(text)
-    if not isinstance(answer, dict):
-        return "", redacted(answer) if isinstance(answer, str) else ""
-    reply = cast("dict[str, Any]", answer)
+def read_error(reply: Properties) -> tuple[str, str]:
+    """Return the error code of a refusal (or '') and its message (or '')."""
     error = reply.get("error")
-    inner = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
-    code = _text(reply.get("error_code")) or _text(inner.get("code"))
-    return code, redacted(_text(error) or _text(inner.get("message")) or _text(reply.get("message")))
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    inner = cast(Properties, error) if isinstance(error, dict) else {}
+    code = text_of(reply.get("error_code")) or text_of(inner.get("code"))
+    return code, text_of(error) or text_of(inner.get("message")) or text_of(reply.get("message"))

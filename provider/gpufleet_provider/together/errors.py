@@ -1,47 +1,32 @@
-"""How Together words its refusals.
+"""Reads Together's refusals, of which two shapes are known.
 
-Two shapes are known, `{"error": {message, type, param, code}}` and the RPC shape `{message, code, details: [{detail}]}`
-whose details may hold the useful words; a reply may also be plain text or a proxy's page.
+`{"error": {message, type, param, code}}`, and the RPC shape `{message, code, details: [{detail}]}`, whose details may
+hold the useful part.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
-from gpufleet_provider.model.errors import redacted
+from gpufleet_provider.model.errors import text_of
+from gpufleet_provider.model.fields import Properties
 
 
-def read_error(status: int, text: str) -> tuple[str, str]:
-    """Return the error code of a refusal (or '') and its words (or ''), on one line and with nothing secret in them."""
-    try:
-        answer: Any = json.loads(text)
-    except ValueError:
-        return "", "" if text.lstrip().startswith("<") else redacted(text)
-    if not isinstance(answer, dict):
-        return "", redacted(answer) if isinstance(answer, str) else ""
-    reply = cast("dict[str, Any]", answer)
+def read_error(reply: Properties) -> tuple[str, str]:
+    """Return the error code of a refusal (or '') and its message (or '')."""
     error = reply.get("error")
     if isinstance(error, dict):
-        return _of_error(cast("dict[str, Any]", error))
-    words = [_text(error) or _text(reply.get("message"))]
-    details = reply.get("details")
+        return _structured_error(cast(Properties, error))
+    details: Any = reply.get("details")
+    parts = [text_of(error) or text_of(reply.get("message"))]
     for detail in cast("list[Any]", details) if isinstance(details, list) else []:
-        words.append(_text(cast("dict[str, Any]", detail).get("detail")) if isinstance(detail, dict) else "")
+        parts.append(text_of(cast(Properties, detail).get("detail")) if isinstance(detail, dict) else "")
     # The RPC shape's code is a number of gRPC's, which says no more than the status does.
-    return _text(reply.get("code")), redacted(": ".join(_distinct(words)))
+    return text_of(reply.get("code")), ": ".join(part for part in dict.fromkeys(parts) if part)
 
 
-def _of_error(error: dict[str, Any]) -> tuple[str, str]:
-    words, parameter = _text(error.get("message")), _text(error.get("param"))
-    if parameter and parameter not in words:
-        words = f"{parameter}: {words}" if words else parameter
-    return _text(error.get("code")) or _text(error.get("type")), redacted(words)
-
-
-def _distinct(words: list[str]) -> list[str]:
-    return [word for word in dict.fromkeys(words) if word]
-
-
-def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+def _structured_error(error: Properties) -> tuple[str, str]:
+    message, parameter = text_of(error.get("message")), text_of(error.get("param"))
+    if parameter and parameter not in message:
+        message = f"{parameter}: {message}" if message else parameter
+    return text_of(error.get("code")) or text_of(error.get("type")), message

@@ -40,22 +40,14 @@ PATIENTLY = 30
 """Seconds that a test waits for a thread before it calls it stuck."""
 
 
-def read_error(status: int, text: str) -> tuple[str, str]:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return "", text
-    return str(body.get("error_code", "")), str(body.get("error", ""))
+def read_error(reply: dict[str, Any]) -> tuple[str, str]:
+    return str(reply.get("error_code", "")), str(reply.get("error", ""))
 
 
 CLOUD = Cloud(
     name="acme",
     title="Acme",
     base_url="https://api.acme.test/v1",
-    api_key_config="acme:apiKey",
-    base_url_config="acme:baseUrl",
-    api_key_environment="ACME_API_KEY",
-    base_url_environment="ACME_BASE_URL",
     authorization=lambda key: {"X-API-KEY": key},
     normalise_base_url=lambda url: url.rstrip("/"),
     read_error=read_error,

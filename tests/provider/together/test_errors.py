@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.errors import CloudError
+from gpufleet_provider.model.errors import CloudError, error_for
 from gpufleet_provider.together import CLOUD
-from gpufleet_provider.together.errors import read_error
 
 KEY = "tgp_v1_" + "k" * 40
 
@@ -45,7 +44,12 @@ KEY = "tgp_v1_" + "k" * 40
     ],
 )
 def test_read_error(body: Any, code: str, words: str) -> None:
-    assert read_error(400, json.dumps(body)) == (code, words)
+    error = refusal(json.dumps(body))
+    assert (error.code, error.answer) == (code, words)
+
+
+def refusal(text: str) -> CloudError:
+    return error_for(CLOUD, "POST /compute/clusters", 400, text, repeatable=False, secret="")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,8 @@ def test_read_error(body: Any, code: str, words: str) -> None:
     ],
 )
 def test_what_is_no_json(text: str, words: str) -> None:
-    assert read_error(502, text) == ("", words)
+    error = refusal(text)
+    assert (error.code, error.answer) == ("", words)
 
 
 def test_nothing_secret_is_repeated() -> None:
@@ -66,7 +71,7 @@ def test_nothing_secret_is_repeated() -> None:
     for message in (f"bad api_key: {KEY}", f"Bearer {KEY} is not valid", f"cannot parse {kubeconfig}"):
         for body in ({"error": {"message": message}}, {"message": "x", "details": [{"detail": message}]}, message):
             text = body if isinstance(body, str) else json.dumps(body)
-            _, words = read_error(400, text)
+            words = refusal(text).answer
             assert KEY not in words
             assert "canary" not in words
             assert words

@@ -107,13 +107,9 @@ CLOUD = Cloud(
     name="acme",
     title="Acme",
     base_url="https://api.acme.test/v1",
-    api_key_config="acme:apiKey",
-    base_url_config="acme:baseUrl",
-    api_key_environment="ACME_API_KEY",
-    base_url_environment="ACME_BASE_URL",
     authorization=lambda key: {"X-API-KEY": key},
     normalise_base_url=lambda url: url,
-    read_error=lambda status, text: ("", text),
+    read_error=lambda reply: ("", ""),
 )
 
 
