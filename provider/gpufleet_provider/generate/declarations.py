@@ -83,8 +83,7 @@ class CloudTypes:
         """Return a field of a body, and declare the types that it needs."""
         info = body.model_fields[name]
         expression = self._expression(info.annotation, tuple(info.metadata), name, body, side)
-        required = info.is_required() and not _admits_none(info.annotation)
-        return Property(name, expression, required, inspect.cleandoc(info.description or ""))
+        return Property(name, expression, info.is_required(), inspect.cleandoc(info.description or ""))
 
     def output(self, model: type[BaseModel]) -> str:
         """Return the name of a model's output type, declared if it was not yet."""
@@ -256,13 +255,6 @@ def _imports(group: Mapping[str, Iterable[str]], used: Container[str]) -> str:
         if found := ", ".join(sorted_exports(name for name in names if name in used)):
             statements.append(f"from {module} import {found}\n" if module else f"import {found}\n")
     return "".join(statements)
-
-
-def _admits_none(annotation: Any) -> bool:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _admits_none(arguments[0])
-    return origin in (typing.Union, types.UnionType) and types.NoneType in arguments
 
 
 # --- Names -----------------------------------------------------------------------------------------------------------

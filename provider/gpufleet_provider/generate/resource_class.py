@@ -21,8 +21,7 @@ from gpufleet_provider.generate.declarations import (
     typed_dict,
 )
 from gpufleet_provider.generate.docstrings import docstring, sentence, with_parameters
-from gpufleet_provider.model.comparing import nested_body
-from gpufleet_provider.model.fields import CreateOnly, GrowOnly, Local, Refused, Required, Secret, mark
+from gpufleet_provider.model.fields import CreateOnly, GrowOnly, Local, Refused, Required, Secret, mark, nested_body
 from gpufleet_provider.model.lifecycle import Lifecycle
 
 _OF_EVERY_RESOURCE = ("id", "urn")

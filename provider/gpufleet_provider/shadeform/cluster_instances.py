@@ -26,31 +26,31 @@ class BootTime(Info):
 class InstanceConfiguration(Info):
     """The hardware and the operating system of a machine."""
 
-    memory_in_gb: int
+    memory_in_gb: int | None
     """Memory in GB, video memory not counted."""
 
-    storage_in_gb: int
+    storage_in_gb: int | None
     """Storage in GB."""
 
-    vcpus: int
+    vcpus: int | None
     """Number of virtual CPUs."""
 
-    num_gpus: int
+    num_gpus: int | None
     """Number of GPUs."""
 
-    gpu_type: str
+    gpu_type: str | None
     """Type of the GPUs, such as `H100`."""
 
-    interconnect: str
+    interconnect: str | None
     """How the GPUs are connected, such as `sxm5` or `pcie`."""
 
-    vram_per_gpu_in_gb: int
+    vram_per_gpu_in_gb: int | None
     """Video memory of each GPU in GB."""
 
-    gpu_manufacturer: str
+    gpu_manufacturer: str | None
     """Who makes the GPUs, such as `nvidia`."""
 
-    os: str
+    os: str | None
     """Operating system image."""
 
     nvlink: bool | None = None
@@ -70,7 +70,7 @@ class PortMapping(Info):
 class RentalTerms(Info):
     """Terms that a machine is rented on."""
 
-    rental_type: Annotated[str, Suggested(("on_demand", "spot", "commitment"))]
+    rental_type: Annotated[str | None, Suggested(("on_demand", "spot", "commitment"))]
     """Kind of rental."""
 
     hourly_price: str | None = None
@@ -83,52 +83,52 @@ class RentalTerms(Info):
 class Instance(Info):
     """A machine of a cluster."""
 
-    id: str
+    id: str | None
     """Id of the machine."""
 
-    cloud: str
+    cloud: str | None
     """Cloud that it runs on."""
 
-    region: str
+    region: str | None
     """Region that it runs in."""
 
-    shade_instance_type: str
+    shade_instance_type: str | None
     """Type of the machine as Shadeform names it."""
 
-    cloud_instance_type: str
+    cloud_instance_type: str | None
     """Type of the machine as the cloud names it."""
 
-    cloud_assigned_id: str
+    cloud_assigned_id: str | None
     """Id of the machine in the cloud."""
 
-    shade_cloud: bool
+    shade_cloud: bool | None
     """Whether it runs in Shadeform's account, rather than in a linked one."""
 
-    name: str
+    name: str | None
     """Name of the machine."""
 
-    configuration: InstanceConfiguration
+    configuration: InstanceConfiguration | None
     """Hardware and operating system."""
 
-    ip: str
+    ip: str | None
     """Public address, sometimes a DNS name; absent until there is one."""
 
-    ssh_user: str
+    ssh_user: str | None
     """User for SSH."""
 
-    ssh_port: int
+    ssh_port: int | None
     """Port for SSH; where it is absent, 22."""
 
-    status: Annotated[str, Suggested(STATUSES)]
+    status: Annotated[str | None, Suggested(STATUSES)]
     """Status."""
 
-    cost_estimate: str
+    cost_estimate: str | None
     """What the machine has cost so far in dollars, as a decimal string."""
 
-    created_at: str
+    created_at: str | None
     """When it was created (RFC 3339)."""
 
-    deleted_at: str
+    deleted_at: str | None
     """When it was deleted (RFC 3339); absent while it exists."""
 
     status_details: str | None = None

@@ -51,20 +51,20 @@ NODE_PHASES = (
 class ClusterPhaseTransition(Info):
     """A change of a cluster's phase."""
 
-    phase: Annotated[str, Suggested(CLUSTER_PHASES)]
+    phase: Annotated[str | None, Suggested(CLUSTER_PHASES)]
     """Phase that the cluster entered."""
 
-    transition_time: str
+    transition_time: str | None
     """Time of the transition (RFC 3339)."""
 
 
 class NodePhaseTransition(Info):
     """A change of a node's phase."""
 
-    phase: Annotated[str, Suggested(NODE_PHASES)]
+    phase: Annotated[str | None, Suggested(NODE_PHASES)]
     """Phase that the node entered."""
 
-    transition_time: str
+    transition_time: str | None
     """Time of the transition (RFC 3339)."""
 
 
@@ -74,25 +74,25 @@ class NodePhaseTransition(Info):
 class ControlPlaneNode(Info):
     """A node of the control plane."""
 
-    node_id: str
+    node_id: str | None
     """Id of the node."""
 
-    status: str
+    status: str | None
     """Status of the node, as Together reports it."""
 
-    host_name: str
+    host_name: str | None
     """Host name."""
 
-    num_cpu_cores: int
+    num_cpu_cores: int | None
     """Number of CPU cores."""
 
-    memory_gib: float
+    memory_gib: float | None
     """Memory in GiB."""
 
-    network: str
+    network: str | None
     """Network that the node is in."""
 
-    phase_transitions: list[NodePhaseTransition]
+    phase_transitions: list[NodePhaseTransition] | None
     """Phases of the node, with the time of each."""
 
     public_ipv4: str | None = None
@@ -102,28 +102,28 @@ class ControlPlaneNode(Info):
 class GpuWorkerNode(Info):
     """A node with GPUs."""
 
-    node_id: str
+    node_id: str | None
     """Id of the node; a preemptible one has `gpu-preemptible-dp` in its name."""
 
-    status: str
+    status: str | None
     """Status of the node, as Together reports it."""
 
-    host_name: str
+    host_name: str | None
     """Host name."""
 
-    num_cpu_cores: int
+    num_cpu_cores: int | None
     """Number of CPU cores."""
 
-    num_gpus: int
+    num_gpus: int | None
     """Number of GPUs."""
 
-    memory_gib: float
+    memory_gib: float | None
     """Memory in GiB."""
 
-    networks: list[str]
+    networks: list[str] | None
     """Networks that the node is in."""
 
-    phase_transitions: list[NodePhaseTransition]
+    phase_transitions: list[NodePhaseTransition] | None
     """Phases of the node, with the time of each."""
 
     instance_id: str | None = None
@@ -166,16 +166,16 @@ class GpuWorkerNode(Info):
 class NodeLifecycleEvent(Info):
     """A node that was added, removed or preempted."""
 
-    node_id: str
+    node_id: str | None
     """Name of the node."""
 
-    reason: Annotated[str, Suggested(("TogetherScaledUp", "TogetherScaledDown", "TogetherPreempted"))]
+    reason: Annotated[str | None, Suggested(("TogetherScaledUp", "TogetherScaledDown", "TogetherPreempted"))]
     """Reason, such as `TogetherPreempted`."""
 
-    message: str
+    message: str | None
     """Human-readable message."""
 
-    timestamp: str
+    timestamp: str | None
     """Time of the event (RFC 3339)."""
 
 
@@ -185,16 +185,16 @@ class NodeLifecycleEvent(Info):
 class ClusterVolume(Info):
     """A volume that is attached to the cluster."""
 
-    volume_id: str
+    volume_id: str | None
     """Id of the volume."""
 
-    volume_name: str
+    volume_name: str | None
     """Name of the volume; in a Kubernetes cluster also the name of its persistent volume."""
 
-    size_tib: int
+    size_tib: int | None
     """Size in TiB."""
 
-    status: str
+    status: str | None
     """Status of the volume, such as `bound`."""
 
 
@@ -250,14 +250,14 @@ class AddOnState(Info):
 class AddOnInfo(Info):
     """An enabled add-on; Together does not show disabled ones."""
 
-    name: str
+    name: str | None
     """Name of the add-on."""
 
-    add_on_type: Annotated[str, Suggested((*ADD_ON_TYPES, "torchpass"))]
+    add_on_type: Annotated[str | None, Suggested((*ADD_ON_TYPES, "torchpass"))]
     """Type of the add-on."""
 
-    config: AddOnConfigInfo
+    config: AddOnConfigInfo | None
     """Configuration of the add-on."""
 
-    state: AddOnState
+    state: AddOnState | None
     """State of the add-on."""

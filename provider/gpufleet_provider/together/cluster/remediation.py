@@ -10,40 +10,40 @@ from gpufleet_provider.model.fields import Info, Suggested
 class SlurmNodeUnavailable(Info):
     """Details of an alert that Slurm has a node down."""
 
-    reason: str
+    reason: str | None
     """Drain reason that Slurm gives."""
 
 
 class XidEvent(Info):
     """An NVIDIA Xid code seen while an alert fired."""
 
-    count: int
+    count: int | None
     """How often the code appeared."""
 
-    mnemonic: str
+    mnemonic: str | None
     """The driver's short name of the code, where it is known."""
 
-    xid_code: str
+    xid_code: str | None
     """NVIDIA Xid code, such as `79`."""
 
 
 class XidAlert(Info):
     """Details of an alert about Xid errors in the kernel log."""
 
-    events: list[XidEvent]
+    events: list[XidEvent] | None
     """Xid codes seen while the alert fired."""
 
 
 class AlertAnnotation(Info):
     """What an alert says, in parts."""
 
-    title: str
+    title: str | None
     """Title of the alert."""
 
-    description: str
+    description: str | None
     """Description of this kind of alert."""
 
-    summary_line: str
+    summary_line: str | None
     """Summary of this alert."""
 
     slurm_node_unavailable: SlurmNodeUnavailable | None = None
@@ -56,28 +56,28 @@ class AlertAnnotation(Info):
 class LinkedAlert(Info):
     """A passive health check alert that a remediation answers."""
 
-    passive_health_check_alert_id: str
+    passive_health_check_alert_id: str | None
     """Id of the alert."""
 
-    alert_name: str
+    alert_name: str | None
     """Name of the alert in Alertmanager."""
 
-    severity: Annotated[str, Suggested(("PHC_SEVERITY_INFO", "PHC_SEVERITY_WARNING", "PHC_SEVERITY_CRITICAL"))]
+    severity: Annotated[str | None, Suggested(("PHC_SEVERITY_INFO", "PHC_SEVERITY_WARNING", "PHC_SEVERITY_CRITICAL"))]
     """Severity of the alert."""
 
-    cluster_id: str
+    cluster_id: str | None
     """Cluster that the alert is about."""
 
-    target_vm: str
+    target_vm: str | None
     """Name of the VM that the alert is about."""
 
-    annotation: AlertAnnotation
+    annotation: AlertAnnotation | None
     """What the alert says, in parts."""
 
-    annotations: dict[str, str]
+    annotations: dict[str, str] | None
     """What the alert says, as Alertmanager's own keys and values."""
 
-    started_at: str
+    started_at: str | None
     """When it first fired (RFC 3339)."""
 
     resolved_at: str | None = None
@@ -93,17 +93,17 @@ class LinkedAlert(Info):
 class Remediation(Info):
     """A request to repair or replace a node."""
 
-    id: str
+    id: str | None
     """Id of the remediation."""
 
-    cluster_id: str
+    cluster_id: str | None
     """Cluster of the node."""
 
-    instance_id: str
+    instance_id: str | None
     """Instance behind the node."""
 
     mode: Annotated[
-        str,
+        str | None,
         Suggested(
             (
                 "REMEDIATION_MODE_VM_ONLY",
@@ -116,11 +116,11 @@ class Remediation(Info):
     ]
     """What is done: a new VM on any host, one on another host, no new VM, a reboot, or a power cycle of the host."""
 
-    trigger: Annotated[str, Suggested(("REMEDIATION_TRIGGER_MANUAL", "REMEDIATION_TRIGGER_AUTOMATED"))]
+    trigger: Annotated[str | None, Suggested(("REMEDIATION_TRIGGER_MANUAL", "REMEDIATION_TRIGGER_AUTOMATED"))]
     """Who started it: a person or the platform."""
 
     state: Annotated[
-        str,
+        str | None,
         Suggested(
             (
                 "PENDING_APPROVAL",
