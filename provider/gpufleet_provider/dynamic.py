@@ -95,9 +95,9 @@ class DynamicProvider(ResourceProvider):
             known.anew.pop(urn, None)
         elif urn:
             known.anew[urn] = checked.inputs
-            if urn in known.unreplaced and checked.inputs.get("confirm_forfeit") is not True:
+            if urn in known.unreplaced and checked.inputs.get(lifecycle.forfeit_field) is not True:
                 # Against its diff, the engine replaces it (replace_on_changes, a replacement trigger).
-                checked.failures.append(Failure("confirm_forfeit", known.unreplaced[urn]))
+                checked.failures.append(Failure(lifecycle.forfeit_field, known.unreplaced[urn]))
         if not checked.failures:
             inputs = {name: value for name, value in checked.inputs.items() if not _is_unknown(value)}
             complaints = catalogue.complaints(lifecycle, functools.partial(client_of, self.resource), olds, inputs)

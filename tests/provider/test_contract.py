@@ -24,8 +24,7 @@ from gpufleet_provider import shadeform, together
 from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.cloud import Cloud
-from gpufleet_provider.model.comparing import nested_body
-from gpufleet_provider.model.fields import Local, Properties, marked
+from gpufleet_provider.model.fields import Local, Properties, Suggested, mark, marked, nested_body
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform.cluster import ClusterCreate as ShadeformCreate
 from gpufleet_provider.shadeform.cluster import ClusterInfo as ShadeformInfo
@@ -262,7 +261,8 @@ def test_every_field_that_the_vendor_publishes_is_there(
 class Recorded:
     """A client that answers from a table and keeps what it was asked."""
 
-    def __init__(self, answers: dict[str, Any]) -> None:
+    def __init__(self, cloud: Cloud, answers: dict[str, Any]) -> None:
+        self.cloud = cloud
         self.answers = answers
         self.calls: list[tuple[str, str, Any]] = []
 
@@ -276,7 +276,7 @@ def sendable(body: type[BaseModel], inputs: Properties) -> Properties:
 
 
 def test_together_create_requests_are_what_the_vendor_publishes() -> None:
-    client: Any = Recorded({"POST /compute/clusters": {"cluster_id": "c-0001"}})
+    client: Any = Recorded(together.CLOUD, {"POST /compute/clusters": {"cluster_id": "c-0001"}})
     inputs = fixture("together_inputs")
     ClusterCreate.model_validate(inputs)
     id = together.LIFECYCLES["Cluster"].create(client, sendable(ClusterCreate, inputs))
@@ -290,11 +290,12 @@ def test_together_create_requests_are_what_the_vendor_publishes() -> None:
 def test_together_update_requests_are_what_the_vendor_publishes() -> None:
     cluster = fixture("together_cluster")
     client: Any = Recorded(
+        together.CLOUD,
         {
             "GET /compute/clusters/c-0001": cluster,
             "PUT /compute/clusters/c-0001": cluster,
             "PUT /compute/clusters/storage/volumes": cluster["volumes"][0],
-        }
+        },
     )
     changes = {
         "num_gpus": 24,
@@ -317,7 +318,7 @@ def test_together_update_requests_are_what_the_vendor_publishes() -> None:
 
 
 def test_shadeform_create_requests_are_what_the_vendor_publishes() -> None:
-    client: Any = Recorded({"POST /clusters/create": {"id": "8d7f2a54"}})
+    client: Any = Recorded(shadeform.CLOUD, {"POST /clusters/create": {"id": "8d7f2a54"}})
     inputs = {
         "name": "research-1a2b3c4d",
         "cloud": "denvr",
@@ -478,12 +479,10 @@ def test_the_simulated_shadeform_answers_in_the_vendors_schema(
 def test_every_published_status_and_phase_is_known() -> None:
     schemas = together_list_schemas()
     cluster = schemas["GPUClusterInfo"]["properties"]
-    suggested = {
-        name: next(m.values for m in ClusterInfo.model_fields[name].metadata if hasattr(m, "values"))
-        for name in ("status", "gpu_type", "cluster_type", "billing_type")
-    }
-    for name, known in suggested.items():
-        assert set(cluster[name]["enum"]) <= set(known), name
+    for name in ("status", "gpu_type", "cluster_type", "billing_type"):
+        suggested = mark(ClusterInfo, name, Suggested)
+        assert suggested is not None
+        assert set(cluster[name]["enum"]) <= set(suggested.values), name
     assert set(schemas["ClusterPhaseTransition"]["properties"]["phase"]["enum"]) == set(CLUSTER_PHASES)
     assert set(schemas["NodePhaseTransition"]["properties"]["phase"]["enum"]) == set(NODE_PHASES)
 

@@ -15,7 +15,6 @@ from gpufleet_provider.model.fields import (
     GrowOnly,
     Info,
     Instant,
-    IsInstant,
     KeyedBy,
     Local,
     Properties,
@@ -38,7 +37,7 @@ from pydantic import Field
 class Part(Body):
     name: str
     size: int | None = None
-    since: Annotated[Instant | None, IsInstant()] = None
+    since: Instant | None = None
 
 
 class Login(Body):
@@ -55,7 +54,7 @@ class BoxCreate(Body):
     colour: Annotated[str | None, Suggested(("red", "blue"))] = None
     size_gib: Annotated[int | None, GrowOnly("make another box")] = None
     term_days: Annotated[int | None, Refused("set ends instead")] = None
-    ends: Annotated[Instant | None, IsInstant(), Required("leave it in")] = None
+    ends: Annotated[Instant | None, Required("leave it in")] = None
     parts: Annotated[list[Part] | None, KeyedBy("name"), WhenRemoved([])] = None
     tags: list[str] | None = None
     labels: dict[str, str] | None = None
@@ -109,6 +108,7 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
     name_field = "box_name"
     place_fields = ("place",)
     term_fields = ("ends", "term_days")
+    forfeit_field = "confirm_forfeit"
     rules = (_colours_of_closed_boxes, _parts_for_all)
     timeouts = Timeouts(20, 20, 20)
 
@@ -134,11 +134,6 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
             return Readiness("blocked", "paused: no credits")
         ready = info.status == "ready" and info.count == inputs.get("count", info.count)
         return Readiness("ready" if ready else "pending", f"{info.status} · {info.count} boxes")
-
-    def observed(self, info: BoxInfo, declared: Properties | None = None) -> Properties:
-        names = ("box_name", "place", "count", "colour", "size_gib", "ends", "parts", "labels", "login")
-        dumped = info.model_dump(mode="json", exclude_none=True, warnings=False)
-        return {name: dumped[name] for name in names if name in dumped}
 
     def gone(self, info: BoxInfo) -> bool:
         return info.status == "gone"

@@ -11,8 +11,8 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gpufleet_provider.model.comparing import differences, nested_body, verdicts
-from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark
+from gpufleet_provider.model.comparing import differences, verdicts
+from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark, nested_body
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
 

@@ -1,14 +1,12 @@
 """What changed between declared inputs, by meaning; and what a refresh corrects. No Pulumi in here.
 
-Inputs are compared with inputs, never with what a server filled in. Instants compare as instants, a list whose order
-means nothing by its keys, null as absent.
+Inputs are compared with inputs, never with what a server filled in: null as absent, a list whose order means nothing
+by its keys, and a text by the mark that its field has.
 """
 
 from __future__ import annotations
 
 import json
-import types
-import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -16,20 +14,21 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel
 
 from gpufleet_provider.model.fields import (
+    ComparedBy,
     CreateOnly,
     GrowOnly,
-    IsInstant,
     KeyedBy,
     Local,
+    MatchedBy,
     Properties,
     Refused,
     Required,
     Secret,
     WhenRemoved,
     mark,
-    parse_instant,
+    nested_body,
 )
-from gpufleet_provider.model.lifecycle import Lifecycle
+from gpufleet_provider.model.lifecycle import Action, Effect, Lifecycle
 
 
 @dataclass(frozen=True)
@@ -56,23 +55,21 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one changed input does: updates in place, replaces, is ignored with a warning, or is refused."""
+    """One changed input: where it differs, and what the change does."""
 
     field: str
-    action: Literal["update", "replace", "ignore", "refuse"]
-    reason: str
     differences: tuple[Difference, ...]
+    effect: Effect
 
+    @property
+    def action(self) -> Action:
+        """What the change does."""
+        return self.effect.action
 
-def nested_body(annotation: Any) -> type[BaseModel] | None:
-    """Return the model inside an annotation (`Model | None`, `list[Model]`, `Annotated[...]`), or None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, typing.Annotated):
-        for argument in typing.get_args(annotation):
-            if (found := nested_body(argument)) is not None:
-                return found
-    return None
+    @property
+    def reason(self) -> str:
+        """Why, for the user."""
+        return self.effect.reason
 
 
 def differences(body: type[BaseModel], old: Properties, new: Properties) -> dict[str, tuple[Difference, ...]]:
@@ -93,7 +90,7 @@ def _field(
         pairs = _paired(cast("Sequence[Any]", old), cast("Sequence[Any]", new), keyed.key if keyed else None)
         for index, before, after in pairs:
             yield from _value(inner, f"{path}[{index}]", before, after, hidden)
-    elif not _same_instant(body, name, old, new):
+    elif not _same_text(body, name, old, new):
         yield from _value(inner, path, old, new, hidden)
 
 
@@ -133,13 +130,14 @@ def _by_key(entries: Sequence[Any], key: str | None) -> dict[Any, tuple[int, Any
     return keyed
 
 
-def _same_instant(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
-    if isinstance(old, str) and isinstance(new, str) and mark(body, name, IsInstant) is not None:
-        try:
-            return parse_instant(old) == parse_instant(new)
-        except ValueError:
-            return False
-    return False
+def _same_text(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
+    compared = mark(body, name, ComparedBy)
+    if compared is None or not isinstance(old, str) or not isinstance(new, str):
+        return False
+    try:
+        return compared.normalise(old) == compared.normalise(new)
+    except ValueError:
+        return False
 
 
 def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> list[Verdict]:
@@ -147,31 +145,30 @@ def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> lis
     found: list[Verdict] = []
     for name, where in differences(lifecycle.create_body, old, new).items():
         if mark(lifecycle.create_body, name, Local) is None:
-            action, reason = lifecycle.verdict(name, old, new) or _verdict(
-                lifecycle, name, old.get(name), new.get(name)
-            )
-            found.append(Verdict(name, action, reason, where))
+            effect = lifecycle.effect(name, old, new) or _marked_effect(lifecycle, name, old.get(name), new.get(name))
+            if effect.action == "replace":
+                effect = Effect("replace", effect.reason + lifecycle.replacement_loss(old))
+            found.append(Verdict(name, where, effect))
     if any(verdict.action == "replace" for verdict in found):
         return [verdict for verdict in found if verdict.action != "refuse"]
     return found
 
 
-def _verdict(
-    lifecycle: Lifecycle[Any], name: str, old: Any, new: Any
-) -> tuple[Literal["update", "replace", "ignore", "refuse"], str]:
+def _marked_effect(lifecycle: Lifecycle[Any], name: str, old: Any, new: Any) -> Effect:
+    """Judge a change by the marks of its input and by whether the update body has it."""
     body = lifecycle.create_body
     if (create_only := mark(body, name, CreateOnly)) is not None:
-        return "ignore", create_only.reason
+        return Effect("ignore", create_only.reason)
     if (refused := mark(body, name, Refused)) is not None:
-        return "refuse", refused.advice
+        return Effect("refuse", refused.advice)
     grows = mark(body, name, GrowOnly)
     if grows is not None and (new is None or _is_smaller(new, old)):
-        return "refuse", grows.advice
+        return Effect("refuse", grows.advice)
     if name not in lifecycle.update_body.model_fields:
-        return "replace", f"{name} cannot change in place"
+        return Effect("replace", f"{name} cannot change in place")
     if new is None and (required := mark(body, name, Required)) is not None:
-        return "refuse", required.advice
-    return "update", "changes in place"
+        return Effect("refuse", required.advice)
+    return Effect("update", "changes in place")
 
 
 def _is_smaller(new: Any, old: Any) -> bool:
@@ -199,8 +196,15 @@ def corrected(body: type[BaseModel], prior: Properties, observed: Properties) ->
     return {name: value for name, value in result.items() if value is not None}
 
 
+def _matches(body: type[BaseModel], name: str, declared: Any, shown: Any) -> bool:
+    """Return whether what is shown is what is declared, though a change from one to the other would be an edit."""
+    matched = mark(body, name, MatchedBy)
+    texts = isinstance(declared, str) and isinstance(shown, str)
+    return matched is not None and texts and matched.matches(declared, shown)
+
+
 def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any) -> Any:
-    if not any(_field(body, name, name, prior, observed)):
+    if not any(_field(body, name, name, prior, observed)) or _matches(body, name, prior, observed):
         return prior
     inner = nested_body(body.model_fields[name].annotation)
     if inner is not None and isinstance(prior, dict) and isinstance(observed, dict):

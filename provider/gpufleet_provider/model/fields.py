@@ -9,12 +9,15 @@ below inside `Annotated[...]`, with a reason.
 from __future__ import annotations
 
 import datetime
+import functools
 import re
-from collections.abc import Callable, Iterable
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Properties = dict[str, Any]
 """Property values as plain JSON: None, bool, int, float, str, list and dict."""
@@ -32,10 +35,25 @@ class Body(BaseModel):
 class Info(BaseModel):
     """A reply: declared as the vendor's schema has it, filled by `parse_info`, which is lenient about what arrives.
 
-    A field that the schema requires and a reply lacks is None, whatever its declared type says.
+    Every field is `X | None`, since a reply may lack any. One that the schema requires has no default: the SDK shows
+    it as always there.
     """
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+InfoT = TypeVar("InfoT", bound=Info)
+
+
+def nested_body(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside an annotation (`Model | None`, `list[Model]`, `Annotated[...]`), or None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            if (found := nested_body(argument)) is not None:
+                return found
+    return None
 
 
 # --- Marks: what a field does beyond the rule -----------------------------------------------------------------------
@@ -108,8 +126,55 @@ class Secret:
 
 
 @dataclass(frozen=True)
-class IsInstant:
-    """Compared as an instant: `2026-01-01T00:00:00Z` and `2026-01-01T01:00:00+01:00` are equal."""
+class ShownAs:
+    """A reply shows this input under another name, or inside of an object: `desired_gpus`, `region_info.region`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ComparedBy:
+    """Two texts are equal where what `normalise` makes of them is; one that it raises ValueError for equals itself."""
+
+    normalise: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class MatchedBy:
+    """What a reply shows is what is declared where `matches(declared, shown)` holds; an edit still compares exactly."""
+
+    matches: Callable[[str, str], bool]
+
+
+MarkT = TypeVar("MarkT")
+
+
+def mark(body: type[BaseModel], name: str, kind: type[MarkT]) -> MarkT | None:
+    """Return the mark of that kind on a field of a body, or None."""
+    return next((found for found in _marks(body).get(name, ()) if isinstance(found, kind)), None)
+
+
+def marked(body: type[BaseModel], kind: type[Any]) -> tuple[str, ...]:
+    """Return the names of the fields of a body that carry a mark of that kind, in order of declaration."""
+    return tuple(name for name in body.model_fields if mark(body, name, kind) is not None)
+
+
+@functools.cache
+def _marks(body: type[BaseModel]) -> Mapping[str, tuple[Any, ...]]:
+    return {name: (*field.metadata, *_nested_marks(field.annotation)) for name, field in body.model_fields.items()}
+
+
+def _nested_marks(annotation: Any) -> tuple[Any, ...]:
+    """Return the marks inside `Annotated[...] | None`, which pydantic leaves in the annotation."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return (*arguments[1:], *_nested_marks(arguments[0]))
+    if origin in (typing.Union, types.UnionType):
+        return tuple(found for argument in arguments for found in _nested_marks(argument))
+    return ()
+
+
+# --- Types that several bodies share --------------------------------------------------------------------------------
 
 
 def parse_instant(text: str) -> datetime.datetime:
@@ -133,21 +198,21 @@ def _instant(text: str) -> str:
     return text
 
 
-Instant = Annotated[str, AfterValidator(_instant), IsInstant()]
-"""An RFC 3339 timestamp with an offset, kept as the text that the user wrote."""
-
-MarkT = TypeVar("MarkT")
-
-
-def mark(body: type[BaseModel], name: str, kind: type[MarkT]) -> MarkT | None:
-    """Return the mark of that kind on a field of a body, or None."""
-    found = body.model_fields.get(name)
-    return next((m for m in found.metadata if isinstance(m, kind)), None) if found else None
+def same_version(declared: str, shown: str) -> bool:
+    """Whether two versions agree as far as both go: `12.6`, `12.6.3` and `12.6-ubuntu-22.04` do."""
+    left, right = re.findall(r"\d+", declared), re.findall(r"\d+", shown)
+    common = min(len(left), len(right))
+    return common > 0 and left[:common] == right[:common]
 
 
-def marked(body: type[BaseModel], kind: type[Any]) -> tuple[str, ...]:
-    """Return the names of the fields of a body that carry a mark of that kind, in order of declaration."""
-    return tuple(name for name in body.model_fields if mark(body, name, kind) is not None)
+Text = Annotated[str, Field(min_length=1)]
+"""A non-empty string."""
+Lines = Annotated[str, ComparedBy(str.strip)]
+"""Text of several lines, such as a script; white space around it means nothing."""
+Instant = Annotated[str, AfterValidator(_instant), ComparedBy(parse_instant)]
+"""An RFC 3339 timestamp with an offset, kept as the user wrote it; equal instants in other offsets are equal."""
+Version = Annotated[Text, MatchedBy(same_version)]
+"""A version, of which a reply may show more or fewer parts than were declared."""
 
 
 # --- Rules: what check holds inputs against, across fields ----------------------------------------------------------

@@ -1,6 +1,6 @@
-"""`Lifecycle`: the calls of a resource's life and how it is judged, declared once per resource.
+"""`Lifecycle`: the calls of one kind of resource, and how its replies and changes are judged.
 
-Its bodies and their marks are in `fields`.
+Its bodies, and the marks on their fields, are made of what `fields` has.
 """
 
 from __future__ import annotations
@@ -8,13 +8,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol
 
-from gpufleet_provider.model.fields import Body, Failure, Info, Properties, Rule
+from gpufleet_provider.model.cloud import Cloud
+from gpufleet_provider.model.fields import Body, Failure, Info, InfoT, Properties, Rule
+from gpufleet_provider.model.readable import readable_inputs
 
 
 class Client(Protocol):
     """What a lifecycle speaks to a cloud through: one account, one request at a time (`http.client.CloudClient`)."""
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud that has the account."""
+        ...
 
     def request(
         self,
@@ -30,7 +37,7 @@ class Client(Protocol):
         ...
 
 
-# --- Readiness ------------------------------------------------------------------------------------------------------
+# --- What a lifecycle answers with ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,34 @@ class Readiness:
     message: str
 
 
-# --- The life of a resource -----------------------------------------------------------------------------------------
+Action = Literal["update", "replace", "ignore", "refuse"]
+"""What a change of one input does: it updates in place, replaces, is ignored with a warning, or is refused."""
 
-InfoT = TypeVar("InfoT", bound=Info)
+
+class Effect(NamedTuple):
+    """What a change of one input does, and why, for the user."""
+
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a reply says of a resource's cost, in US dollars; None for what it does not say."""
+
+    hourly_dollars: float | None = None
+    total_dollars: float | None = None
+    """Since the resource was created."""
+
+
+@dataclass(frozen=True)
+class AttachedResource:
+    """A thing that a resource made besides itself, and how to delete it once the resource is gone."""
+
+    description: str
+    """What it is called, such as `volume 'data' (v-1)`."""
+    delete: Callable[[Client], bool]
+    """Returns True when it is gone, False while it must be asked again."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +91,14 @@ class Timeouts:
     delete_seconds: float = 30 * 60
 
 
-class Lifecycle(ABC, Generic[InfoT]):
-    """One kind of resource of one cloud: declared bodies, and calls that speak HTTP and nothing else.
+# --- The lifecycle --------------------------------------------------------------------------------------------------
 
-    Every call may raise `CloudError`. None of them waits: waiting is done once, for every lifecycle, by the caller,
-    which asks `readiness` about what `list_all` and `get` return.
+
+class Lifecycle(ABC, Generic[InfoT]):
+    """One kind of resource of one cloud: its bodies, its calls, and how its replies are judged.
+
+    Every call may raise `CloudError`. No call waits: the caller polls with `list_all` and `get`, and asks `readiness`
+    about what they return.
     """
 
     token: ClassVar[str]
@@ -73,20 +108,31 @@ class Lifecycle(ABC, Generic[InfoT]):
     info_body: ClassVar[type[Info]]
     id_field: ClassVar[str]
     """The output that is the resource's id."""
+    status_field: ClassVar[str] = "status"
+    """The output that holds the resource's status, in the cloud's own words."""
     name_field: ClassVar[str]
     """The input that holds the physical name; it is optional in the program and filled in by check."""
     place_fields: ClassVar[tuple[str, ...]]
     """The inputs that, with the name, tell which live resources could be ours (`region`, `cloud`)."""
     term_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that say how long a prepaid resource lasts: a change of one of them asks for a new term."""
+    forfeit_field: ClassVar[str] = ""
+    """The input that confirms the loss of a prepaid term; empty for a resource that is never prepaid."""
     catalogue_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that the cloud's live catalogue can contradict; empty for a cloud without one."""
     rules: ClassVar[tuple[Rule, ...]] = ()
     timeouts: ClassVar[Timeouts] = Timeouts()
+    list_shows_all: ClassVar[bool] = True
+    """Whether a list shows all of a resource that `get` shows; if not, what is waited for or read is asked by id."""
+
+    # --- Calls ---
 
     @abstractmethod
     def create(self, client: Client, inputs: Properties) -> str:
-        """Post the create once and return the new id; what is ambiguous raises `Ambiguous` and is never repeated."""
+        """Post the create once and return the new id, or an empty string where the reply holds none.
+
+        Raises `Ambiguous` where it may have been carried out; the caller looks for the result and never repeats it.
+        """
 
     @abstractmethod
     def get(self, client: Client, id: str) -> Properties:
@@ -104,71 +150,73 @@ class Lifecycle(ABC, Generic[InfoT]):
     def delete(self, client: Client, id: str) -> None:
         """Ask for the delete; returns when the cloud has accepted it, long before the resource is gone."""
 
+    def catalogue(self, client: Client) -> Any:
+        """Return the cloud's live catalogue, in one request; asked only where `catalogue_fields` names inputs."""
+        return None
+
+    # --- What a reply means ---
+
     @abstractmethod
     def readiness(self, info: InfoT, inputs: Properties) -> Readiness:
         """Judge a reply against the declared inputs; pure, and an unknown status is pending."""
 
-    @abstractmethod
     def observed(self, info: InfoT, declared: Properties | None = None) -> Properties:
-        """Return the inputs as the cloud shows them; an input that it cannot show now is absent.
+        """Return the inputs as a reply shows them; those that it does not show are absent.
 
-        `declared` are the inputs that the program set, if it is known: what says the same in other words (`12.6` and
-        `12.6.3`; an add-on that is declared off, and one that is not listed) is returned in the program's own.
+        By default the fields that create body and info body share. `declared` are the inputs of the program, where
+        there is one: what replies leave out because of its value (an add-on that is off) is then as declared.
         """
-
-    def gone(self, info: InfoT) -> bool:
-        """Say whether a reply is a tombstone: the resource no longer exists and no longer costs."""
-        return False
-
-    def live(self, info: InfoT) -> bool:
-        """Say whether a resource is neither gone nor on its way out, so that it could be taken over."""
-        return not self.gone(info)
-
-    def ended(self, inputs: Properties, outputs: Properties) -> str | None:
-        """Say when the prepaid term of a resource ended, if it had one that is over; None otherwise."""
-        return None
-
-    def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
-        """Say what prepaid time a replacement would forfeit, as a clause for the user; None if nothing."""
-        return None
+        return readable_inputs(self.create_body, info, declared or {})
 
     def outputs(self, info: InfoT) -> Properties:
         """Return the outputs to keep, decoded for the user (a kubeconfig as YAML); absent fields are left out."""
         # Without warnings: a reply's unknown enumeration values and missing fields are kept as they came.
         return info.model_dump(mode="json", exclude_none=True, warnings=False)
 
-    def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
-        """Name what the resource made besides itself and what therefore goes with it (an inline volume)."""
-        return ()
+    def gone(self, info: InfoT) -> bool:
+        """Return whether a reply is a tombstone: the resource no longer exists and no longer costs."""
+        return False
+
+    def live(self, info: InfoT) -> bool:
+        """Return whether a resource is neither gone nor being deleted, so that it could be taken over."""
+        return not self.gone(info)
+
+    def cost(self, info: InfoT) -> Cost:
+        """Return what a reply says of the resource's cost."""
+        return Cost()
+
+    # --- What a change does ---
+
+    def effect(self, name: str, old: Properties, new: Properties) -> Effect | None:
+        """Judge a change of one input, given all of them, old and new; None where its marks decide."""
+        return None
+
+    def replacement_loss(self, old: Properties) -> str:
+        """Return what goes with a resource that is replaced, to end the reason for it; empty where nothing does."""
+        return ""
 
     def update_payload(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
-        """Turn changed inputs into what the update call must be sent; by default they are the same."""
+        """Return what the update call is sent for changed inputs; by default they are the same."""
         return changes
 
-    def verdict(
-        self, name: str, old: Properties, new: Properties
-    ) -> tuple[Literal["update", "replace", "ignore", "refuse"], str] | None:
-        """Judge a change of one input (given all of them, old and new) where marks do not say it all."""
-        return None
-
-    def catalogue(self, client: Client) -> Any:
-        """Return the cloud's live catalogue, in one request; asked only where `catalogue_fields` names inputs."""
-        return None
-
     def catalogue_errors(self, catalogue: Any, inputs: Properties) -> Iterable[Failure]:
-        """Say which inputs the catalogue contradicts for certain; unknown values are absent from the inputs."""
+        """Return which inputs the catalogue contradicts for certain; unknown values are absent from the inputs."""
+        return ()
+
+    # --- What a resource takes with it ---
+
+    def ended(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Return when the prepaid term of a resource ended, if it had one that is over; None otherwise."""
+        return None
+
+    def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
+        """Return what prepaid time a replacement would forfeit, as a clause for the user; None if none."""
+        return None
+
+    def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
+        """Return what the resource made besides itself, which is deleted with it (an inline volume)."""
         return ()
 
     def url(self, id: str) -> str | None:
         """Return the vendor's console page for a resource, if there is one."""
         return None
-
-
-@dataclass(frozen=True)
-class AttachedResource:
-    """A thing that a resource made besides itself: how to delete it once the resource is gone."""
-
-    description: str
-    """What it is called, such as `volume 'data' (v-1)`."""
-    delete: Callable[[Client], bool]
-    """Returns True when it is gone, False while it must be asked again."""

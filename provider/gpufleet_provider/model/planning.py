@@ -39,8 +39,8 @@ def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
     replaces = [verdict.field for verdict in found if verdict.action == "replace"]
     detailed = _detailed(found, replaces)
     if wait and not replaces:
-        replaces = ["status"] if wait["state"] == "failed" else []
-        detailed["status"] = "update_replace" if replaces else "update"
+        replaces = [lifecycle.status_field] if wait["state"] == "failed" else []
+        detailed[lifecycle.status_field] = "update_replace" if replaces else "update"
     if replaces:
         return Plan(True, replaces, detailed, _loss(lifecycle, replaces, prior, olds, news))
     refusal = next((f"{v.differences[0].path}: {v.reason}" for v in found if v.action == "refuse"), None)
@@ -69,11 +69,11 @@ def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: P
 
 def _forfeit(lifecycle: Lifecycle[Any], prior: Properties, olds: Properties, news: Properties, why: str) -> str | None:
     forfeited = lifecycle.forfeits(prior, olds)
-    if forfeited is None or news.get("confirm_forfeit") is True:
+    if forfeited is None or news.get(lifecycle.forfeit_field) is True:
         return None
     return (
         f"it would be replaced {why}, which forfeits {forfeited}; nothing was changed. "
-        "Take the change back, or say confirm_forfeit=True"
+        f"Take the change back, or set {lifecycle.forfeit_field}=True"
     )
 
 

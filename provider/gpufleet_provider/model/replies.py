@@ -1,4 +1,4 @@
-"""Replies of a cloud: `parse_info` fills an info body, whatever the reply lacks, adds or gets wrong; it never raises.
+"""Requests whose replies have a known shape, and `parse_info`, which fills an info body whatever a reply gets wrong.
 
 Both vendors add fields, leave out required ones and have new statuses before their schemas say so. A poll parses every
 cluster of an account, so the readers of a model are made once and the model's own validation is not run.
@@ -11,43 +11,59 @@ import math
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
 from gpufleet_provider.model.errors import Unavailable
-from gpufleet_provider.model.fields import Info, Properties
+from gpufleet_provider.model.fields import InfoT, Properties
+from gpufleet_provider.model.lifecycle import Client
 
-InfoT = TypeVar("InfoT", bound=Info)
 Reader = Callable[[Any], Any]
 """From what a reply has to what a field holds; None where that is nothing."""
 
 
+# --- Requests -------------------------------------------------------------------------------------------------------
+
+
+def fetch_rows(client: Client, path: str, key: str) -> list[Properties]:
+    """Get the objects of the list that a reply holds under a key; raises Unavailable where it holds no list.
+
+    No list is not an empty one: everything that it lacks would read as gone.
+    """
+    reply = client.request("GET", path)
+    rows: Any = cast(Properties, reply).get(key) if isinstance(reply, dict) else None
+    if not isinstance(rows, list):
+        raise Unavailable(f"{client.cloud.title}: the answer holds no list of {key}. Run it again in a few minutes.")
+    return [cast(Properties, entry) for entry in cast("list[Any]", rows) if isinstance(entry, dict)]
+
+
+def fetch_object(client: Client, path: str, id_field: str) -> Properties:
+    """Get an object that has an id; raises Unavailable for any other answer, from which nothing follows."""
+    reply = client.request("GET", path)
+    if not isinstance(reply, dict) or not cast(Properties, reply).get(id_field):
+        raise Unavailable(
+            f"{client.cloud.title}: the answer is not an object that has {id_field}. Run it again in a few minutes."
+        )
+    return cast(Properties, reply)
+
+
+def post_create(client: Client, path: str, body: Properties, id_field: str) -> str:
+    """Post a create, never twice, and return the new id, or an empty string where the reply holds none."""
+    id = client.request("POST", path, json=body, creates=True).get(id_field)
+    return id if isinstance(id, str) else ""
+
+
+# --- Parsing --------------------------------------------------------------------------------------------------------
+
+
 def parse_info(model: type[InfoT], raw: Any) -> InfoT:
-    """Fill an info body from a reply.
+    """Fill an info body from a reply; never raises.
 
     Unknown keys are dropped; what is missing is None, required or not; a value of another type is converted where that
     is harmless (8.0 and "8" to 8) and None where it is not; entries of lists that cannot be read are dropped.
     """
     return cast(InfoT, _read_model(model, cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}))
-
-
-def listed(reply: Any, key: str, title: str) -> list[Properties]:
-    """Return the objects of the list that a reply holds under a key; raises Unavailable where there is no list.
-
-    No list is not an empty one: everything that it lacks would read as gone.
-    """
-    found: Any = cast(Properties, reply).get(key) if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise Unavailable(f"{title}: the answer holds no list of {key}. Run it again in a few minutes.")
-    return [cast(Properties, entry) for entry in cast("list[Any]", found) if isinstance(entry, dict)]
-
-
-def identified(reply: Any, id_field: str, title: str) -> Properties:
-    """Return a reply that is an object with an id; raises Unavailable for any other, which says nothing of anything."""
-    if not isinstance(reply, dict) or not cast(Properties, reply).get(id_field):
-        raise Unavailable(f"{title}: the answer is no object with its {id_field}. Run it again in a few minutes.")
-    return cast(Properties, reply)
 
 
 def _read_model(model: type[BaseModel], raw: dict[str, Any]) -> BaseModel:

@@ -134,7 +134,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
             return None
         CALL.get().warn(f"{lifecycle.token} {id}: {ended_message(lifecycle, became)}")
         ended = {**inputs, ENDED: became}
-        return {**_without_wait(outputs), "status": "Ended", INPUTS: ended}, ended
+        return {**_without_wait(outputs), lifecycle.status_field: "Ended", INPUTS: ended}, ended
     if inputs is None:
         return lifecycle.outputs(info), None
     inputs = {key: value for key, value in inputs.items() if key != ENDED}
@@ -292,7 +292,7 @@ def _await_gone(account: Account, id: str, deadline: float) -> None:
         info = parse_info(lifecycle.info_body, raw) if raw is not None else None
         if info is None or lifecycle.gone(info):
             return Readiness("ready", "gone")
-        return Readiness("pending", f"deleting · {getattr(info, 'status', None) or 'no status'}")
+        return Readiness("pending", f"deleting · {getattr(info, lifecycle.status_field, None) or 'no status'}")
 
     try:
         account.watcher.wait(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from gpufleet_provider.http.client import segment
-from gpufleet_provider.model.errors import Ambiguous
-from gpufleet_provider.model.fields import Body, Failure, Info, Properties, Suggested, Unreadable
-from gpufleet_provider.model.lifecycle import Client, Lifecycle, Readiness
-from gpufleet_provider.model.replies import identified, listed
+from gpufleet_provider.model.fields import Body, Failure, Info, Properties, ShownAs, Suggested, Text, Unreadable
+from gpufleet_provider.model.lifecycle import Client, Cost, Lifecycle, Readiness
+from gpufleet_provider.model.replies import fetch_object, fetch_rows, post_create
 from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
 from gpufleet_provider.shadeform.cluster_types import ClusterType, catalogue_errors, list_cluster_types
 
-Text = Annotated[str, Field(min_length=1)]
-"""A non-empty string."""
+_ESTIMATE = re.compile(r"\s*\$?\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*")
+"""A cost estimate as Shadeform writes it: `$15.00`, `1,200`."""
 
 
 # --- Create body ----------------------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ class ClusterCreate(Body):
     cloud: Text
     """Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()` lists them."""
 
-    region: Text
+    region: Annotated[Text, ShownAs("region_info.region")]
     """Region, such as `houston-usa-1`; `shadeform.get_cluster_types()` lists those of each cloud."""
 
     cluster_type: Text
@@ -79,41 +79,41 @@ class ClusterUpdate(Body):
 class RegionInfo(Info):
     """Where a cluster runs."""
 
-    region: str
+    region: str | None
     """Region, as in the argument `region`."""
 
-    display_name: str
+    display_name: str | None
     """Display name, such as `US, Houston, TX`."""
 
 
 class ClusterInfo(Info):
     """A GPU cluster as Shadeform shows it."""
 
-    id: str
+    id: str | None
     """Id of the cluster."""
 
-    cloud: str
+    cloud: str | None
     """Cloud that it runs on."""
 
-    name: str
+    name: str | None
     """Name of the cluster."""
 
-    region_info: RegionInfo
+    region_info: RegionInfo | None
     """Where it runs."""
 
-    status: Annotated[str, Suggested(STATUSES)]
+    status: Annotated[str | None, Suggested(STATUSES)]
     """Status; `active` is ready."""
 
-    created_at: str
+    created_at: str | None
     """When the cluster was created (RFC 3339)."""
 
-    updated_at: str
+    updated_at: str | None
     """When it last changed (RFC 3339)."""
 
-    instances: list[Instance]
+    instances: list[Instance] | None
     """The machines."""
 
-    hourly_price: int
+    hourly_price: int | None
     """Price of the whole cluster per hour in US cents."""
 
     cloud_cluster_id: str | None = None
@@ -133,7 +133,7 @@ class ClusterInfo(Info):
 
 
 class ClusterLifecycle(Lifecycle[ClusterInfo]):
-    """The life of a Shadeform cluster: there are only GET and POST, and no update."""
+    """A Shadeform cluster: there are only GET and POST, and no update."""
 
     token = "shadeform:Cluster"
     create_body = ClusterCreate
@@ -146,18 +146,15 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
 
     def create(self, client: Client, inputs: Properties) -> str:
         """Post the create once and return the new id."""
-        id = client.request("POST", "/clusters/create", json=inputs, creates=True).get("id")
-        if not isinstance(id, str) or not id:
-            raise Ambiguous("Shadeform: the create of a cluster was accepted, but the answer holds no id")
-        return id
+        return post_create(client, "/clusters/create", inputs, "id")
 
     def get(self, client: Client, id: str) -> Properties:
         """Return the raw reply for one id."""
-        return identified(client.request("GET", f"/clusters/{segment(id)}/info"), "id", "Shadeform")
+        return fetch_object(client, f"/clusters/{segment(id)}/info", "id")
 
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the account, in one request."""
-        return listed(client.request("GET", "/clusters"), "clusters", "Shadeform")
+        return fetch_rows(client, "/clusters", "clusters")
 
     def delete(self, client: Client, id: str) -> None:
         """Ask for the delete; the bill stops when the cluster is `deleting`."""
@@ -173,22 +170,22 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         wanted = inputs.get("num_instances") or len(members)
         up = sum(member.status == "active" and bool(member.ip) for member in members)
         details = info.status_details if info.status_details != status else None
-        words = " · ".join(filter(None, (status, details, f"{up} of {wanted} instances active")))
+        message = " · ".join(filter(None, (status, details, f"{up} of {wanted} instances active")))
         if status in ("deleting", "deleted"):
-            return Readiness("failed", f"{status}: the cluster is on its way out")
+            return Readiness("failed", f"{status}: the cluster is being deleted")
         if status == "error":
             why = f": {details}" if details else ""
             return Readiness("failed", f"error{why}; the cluster may still cost money until it is deleted")
         if status != "active":
-            return Readiness("pending", words)
-        broken = [member.name or member.id for member in members if member.status == "error"]
+            return Readiness("pending", message)
+        broken = [member.name or member.id or "one without a name" for member in members if member.status == "error"]
         if broken:
             return Readiness(
                 "blocked",
-                f"{words} · in error: {', '.join(broken)}; Shadeform has no call that repairs a member: "
+                f"{message} · in error: {', '.join(broken)}; Shadeform has no call that repairs a member: "
                 "replace the cluster, or run `pulumi up` again once its support has mended it",
             )
-        return Readiness("ready" if up == wanted and len(members) == wanted else "pending", words)
+        return Readiness("ready" if up == wanted and len(members) == wanted else "pending", message)
 
     def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
         """Return the inputs as Shadeform shows them, most of them by way of the machines.
@@ -196,28 +193,34 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         What the machines say counts only where they agree, and their number only while the cluster is active.
         """
         members = info.instances or []
-        shown: Properties = {"name": info.name, "cloud": info.cloud}
-        if info.region_info is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            shown["region"] = info.region_info.region
+        shown = super().observed(info, declared)
         shown["cluster_type"] = _agreed(member.shade_instance_type for member in members)
         shown["os"] = _agreed(member.configuration.os if member.configuration else None for member in members)
         shown["num_instances"] = len(members) if info.status == "active" and members else None
         return {name: value for name, value in shown.items() if value}
 
     def gone(self, info: ClusterInfo) -> bool:
-        """Say whether a reply is a tombstone."""
+        """Return whether a reply is a tombstone."""
         return info.status == "deleted"
+
+    def cost(self, info: ClusterInfo) -> Cost:
+        """Return the hourly price, which replies have in cents, and the estimate of what it has cost so far."""
+        estimate = _ESTIMATE.fullmatch(info.cost_estimate or "")
+        return Cost(
+            hourly_dollars=None if info.hourly_price is None else info.hourly_price / 100,
+            total_dollars=None if estimate is None else float(estimate[1].replace(",", "")),
+        )
 
     def catalogue(self, client: Client) -> list[ClusterType]:
         """Return every offer."""
         return list_cluster_types(client)
 
     def catalogue_errors(self, catalogue: list[ClusterType], inputs: Properties) -> Iterable[Failure]:
-        """Say at which input the list of offers runs out."""
+        """Return at which input the list of offers runs out."""
         return catalogue_errors(catalogue, inputs)
 
     def live(self, info: ClusterInfo) -> bool:
-        """Say whether the cluster is neither gone nor on its way out; one in `error` is live, since it may cost."""
+        """Return whether the cluster is neither gone nor being deleted; one in `error` is live, since it may cost."""
         return info.status not in ("deleting", "deleted")
 
 

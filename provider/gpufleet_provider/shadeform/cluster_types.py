@@ -7,38 +7,38 @@ from typing import Any
 
 from gpufleet_provider.model.fields import Failure, Info, Properties
 from gpufleet_provider.model.lifecycle import Client
-from gpufleet_provider.model.replies import listed, parse_info
+from gpufleet_provider.model.replies import fetch_rows, parse_info
 from gpufleet_provider.shadeform.cluster_instances import BootTime
 
 
 class InstanceTypeConfiguration(Info):
     """The hardware of a machine type, and the operating systems that it can run."""
 
-    memory_in_gb: int
+    memory_in_gb: int | None
     """Memory in GB, video memory not counted."""
 
-    storage_in_gb: int
+    storage_in_gb: int | None
     """Storage in GB."""
 
-    vcpus: int
+    vcpus: int | None
     """Number of virtual CPUs."""
 
-    num_gpus: int
+    num_gpus: int | None
     """Number of GPUs."""
 
-    gpu_type: str
+    gpu_type: str | None
     """Type of the GPUs, such as `H100`."""
 
-    interconnect: str
+    interconnect: str | None
     """How the GPUs are connected, such as `sxm5` or `pcie`."""
 
-    vram_per_gpu_in_gb: int
+    vram_per_gpu_in_gb: int | None
     """Video memory of each GPU in GB."""
 
-    gpu_manufacturer: str
+    gpu_manufacturer: str | None
     """Who makes the GPUs, such as `nvidia`."""
 
-    os_options: list[str]
+    os_options: list[str] | None
     """Operating system images that `os` may name."""
 
     nvlink: bool | None = None
@@ -48,38 +48,38 @@ class InstanceTypeConfiguration(Info):
 class Availability(Info):
     """Availability of an offer in a region: a hint, not a reservation."""
 
-    region: str
+    region: str | None
     """Region, as in a cluster's argument `region`."""
 
-    display_name: str
+    display_name: str | None
     """Display name."""
 
-    available: bool
+    available: bool | None
     """Whether it was available when asked."""
 
 
 class InstanceType(Info):
     """A type of machine."""
 
-    cloud: str
+    cloud: str | None
     """Cloud that has it."""
 
-    shade_instance_type: str
+    shade_instance_type: str | None
     """Shadeform's name of the type: what a cluster's `cluster_type` names."""
 
-    cloud_instance_type: str
+    cloud_instance_type: str | None
     """The cloud's own name of the type."""
 
-    configuration: InstanceTypeConfiguration
+    configuration: InstanceTypeConfiguration | None
     """Hardware and operating systems."""
 
-    hourly_price: int
+    hourly_price: int | None
     """Price per hour in US cents; of one machine or of the cluster, Shadeform does not say."""
 
-    deployment_type: str
+    deployment_type: str | None
     """`vm`, `container` or `baremetal`."""
 
-    availability: list[Availability]
+    availability: list[Availability] | None
     """Availability of single machines by region; cluster offers leave it out."""
 
     boot_time: BootTime | None = None
@@ -89,23 +89,22 @@ class InstanceType(Info):
 class ClusterType(Info):
     """A cluster that Shadeform offers."""
 
-    cloud: str
+    cloud: str | None
     """Cloud that has it."""
 
-    num_instances: int
+    num_instances: int | None
     """Number of machines."""
 
-    availability: Availability
+    availability: Availability | None
     """Region of the offer, and whether it is available."""
 
-    cluster_type: InstanceType
+    cluster_type: InstanceType | None
     """The type of each machine."""
 
 
 def list_cluster_types(client: Client) -> list[ClusterType]:
     """Return every offer, in one request; raises CloudError."""
-    offers = listed(client.request("GET", "/clusters/types"), "cluster_types", "Shadeform")
-    return [parse_info(ClusterType, offer) for offer in offers]
+    return [parse_info(ClusterType, offer) for offer in fetch_rows(client, "/clusters/types", "cluster_types")]
 
 
 _NARROWING: tuple[tuple[str, Callable[[ClusterType], Any]], ...] = (
@@ -117,7 +116,7 @@ _NARROWING: tuple[tuple[str, Callable[[ClusterType], Any]], ...] = (
 
 
 def catalogue_errors(offers: list[ClusterType], inputs: Properties) -> Iterator[Failure]:
-    """Say at which input the list of offers runs out, or that the one that is left is sold out now."""
+    """Return at which input the list of offers runs out, or that the one that is left is sold out now."""
     left = offers
     for name, value_of in _NARROWING:
         wanted = inputs.get(name)
@@ -130,8 +129,9 @@ def catalogue_errors(offers: list[ClusterType], inputs: Properties) -> Iterator[
             yield Failure(name, f"Shadeform offers no {wanted!r}{f' for {given}' if given else ''}; it offers {known}")
             return
         left = narrowed
-    if not any(offer.availability.available is not False for offer in left):
+    if all(offer.availability is not None and offer.availability.available is False for offer in left):
         yield Failure("region", f"Shadeform lists this cluster as sold out in {inputs['region']} now")
-    os, images = inputs.get("os"), left[0].cluster_type.configuration and left[0].cluster_type.configuration.os_options
+    os, offered = inputs.get("os"), left[0].cluster_type
+    images = offered.configuration.os_options if offered is not None and offered.configuration is not None else None
     if os is not None and images and os not in images:
         yield Failure("os", f"{inputs['cluster_type']} has no {os!r}; it has {', '.join(images)}")

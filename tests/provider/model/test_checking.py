@@ -10,7 +10,7 @@ import pytest
 from gpufleet_provider import CLOUDS
 from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.model.checking import check, normalised
-from gpufleet_provider.model.comparing import nested_body
+from gpufleet_provider.model.fields import nested_body
 from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import pytest
 from gpufleet_provider.model.errors import Unavailable
 from gpufleet_provider.model.fields import Info, Suggested
-from gpufleet_provider.model.replies import identified, listed, parse_info
+from gpufleet_provider.model.replies import fetch_object, fetch_rows, parse_info, post_create
 from gpufleet_provider.shadeform.cluster import CLUSTER as SHADEFORM
+from gpufleet_provider.together import CLOUD
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER as TOGETHER
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,10 +126,28 @@ def test_no_reply_makes_anything_stumble(data: st.DataObject) -> None:
         assert again == outputs
 
 
+class Answer:
+    """A client that has one answer to everything."""
+
+    cloud = CLOUD
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def request(self, method: str, path: str, **_: Any) -> Any:
+        return self.answer
+
+
 def test_lists_and_objects() -> None:
-    assert listed({"rows": [{"id": 1}, 2]}, "rows", "Cloud") == [{"id": 1}]
-    assert identified({"id": "x"}, "id", "Cloud") == {"id": "x"}
-    with pytest.raises(Unavailable, match="Cloud: the answer holds no list of rows"):
-        listed({}, "rows", "Cloud")
-    with pytest.raises(Unavailable, match="Cloud: the answer is no object with its id"):
-        identified([], "id", "Cloud")
+    assert fetch_rows(Answer({"rows": [{"id": 1}, 2]}), "/rows", "rows") == [{"id": 1}]
+    assert fetch_object(Answer({"id": "x"}), "/rows/x", "id") == {"id": "x"}
+    with pytest.raises(Unavailable, match="Together: the answer holds no list of rows"):
+        fetch_rows(Answer({}), "/rows", "rows")
+    for answer in ([], {}, {"id": ""}):
+        with pytest.raises(Unavailable, match="Together: the answer is not an object that has id"):
+            fetch_object(Answer(answer), "/rows/x", "id")
+
+
+@pytest.mark.parametrize(("answer", "id"), [({"id": "x"}, "x"), ({}, ""), ({"id": None}, ""), ({"id": 7}, "")])
+def test_the_id_of_a_create_is_a_string_or_empty(answer: Any, id: str) -> None:
+    assert post_create(Answer(answer), "/rows", {}, "id") == id

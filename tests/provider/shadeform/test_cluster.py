@@ -11,12 +11,11 @@ import pytest
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import check
 from gpufleet_provider.model.comparing import corrected, verdicts
-from gpufleet_provider.model.errors import Ambiguous, CloudError, Invalid, Unavailable
+from gpufleet_provider.model.errors import CloudError, Invalid, Unavailable, error_for
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform import CLOUD
 from gpufleet_provider.shadeform.cluster import CLUSTER, ClusterCreate, ClusterInfo
-from gpufleet_provider.shadeform.errors import read_error
 
 FULL: Properties = json.loads((Path(__file__).parents[1] / "fixtures" / "shadeform_cluster.json").read_text())
 INPUTS: Properties = {
@@ -156,6 +155,8 @@ def test_a_refresh_corrects(declared: Properties, reply: Properties, drift: Prop
 class Answers:
     """A client that gives one answer to everything, and keeps the calls."""
 
+    cloud = CLOUD
+
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.calls: list[tuple[str, str, Any, dict[str, Any]]] = []
@@ -172,10 +173,9 @@ def test_create() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"id": ""}, {"id": None}])
-def test_a_create_without_an_id_is_ambiguous(answer: Properties) -> None:
+def test_a_create_without_an_id_says_so(answer: Properties) -> None:
     client: Any = Answers(answer)
-    with pytest.raises(Ambiguous):
-        CLUSTER.create(client, INPUTS)
+    assert CLUSTER.create(client, INPUTS) == ""
 
 
 def test_reads_and_delete() -> None:
@@ -223,17 +223,17 @@ def test_an_answer_that_makes_no_sense_says_nothing(answer: Any) -> None:
     ],
 )
 def test_read_error(body: Any, code: str, words: str) -> None:
-    assert read_error(400, json.dumps(body)) == (code, words)
+    error = refusal(json.dumps(body))
+    assert (error.code, error.answer) == (code, words)
 
 
-def test_read_error_of_what_is_no_json() -> None:
-    assert read_error(502, "<html>Bad Gateway</html>") == ("", "")
-    assert read_error(500, "internal\nerror") == ("", "internal error")
+def refusal(text: str) -> CloudError:
+    return error_for(CLOUD, "POST /clusters/create", 400, text, repeatable=False, secret="")
 
 
 def test_nothing_secret_is_repeated() -> None:
     for text in ('bad registry password: "hunter22hunter22"', "private_key=canary-canary", "X-API-KEY: canary-canary"):
-        _, words = read_error(400, json.dumps({"error_code": "BAD", "error": text}))
+        words = refusal(json.dumps({"error_code": "BAD", "error": text})).answer
         assert words
         assert "canary" not in words
         assert "hunter" not in words

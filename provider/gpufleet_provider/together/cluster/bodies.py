@@ -1,4 +1,4 @@
-"""What a Together cluster is: its inputs, what changes in place, and its outputs.
+"""The bodies of a Together cluster: its inputs, what changes in place, and its outputs.
 
 Fields are those of Together's own create, update and read bodies at the level of its Python SDK 3.1.1.
 """
@@ -14,14 +14,16 @@ from gpufleet_provider.model.fields import (
     CreateOnly,
     Info,
     Instant,
-    IsInstant,
     KeyedBy,
     Local,
     Refused,
     Required,
     Secret,
+    ShownAs,
     Suggested,
+    Text,
     Unreadable,
+    Version,
     WhenRemoved,
 )
 from gpufleet_provider.together.cluster.inputs import (
@@ -31,7 +33,6 @@ from gpufleet_provider.together.cluster.inputs import (
     ClusterConfig,
     OidcConfig,
     SharedVolume,
-    Text,
 )
 from gpufleet_provider.together.cluster.outputs import (
     AddOnInfo,
@@ -122,14 +123,14 @@ class ClusterCreate(Body):
     cluster_type: ClusterType | None = None
     """What runs on the nodes. Defaults to `KUBERNETES`."""
 
-    nvidia_version_id: Text | None = None
+    nvidia_version_id: Annotated[Text | None, Unreadable("the id that replies have is Together's internal one")] = None
     """Driver and CUDA version, as an id from the region's `driver_versions`. Excludes `cuda_version` and
     `nvidia_driver_version`."""
 
-    cuda_version: Text | None = None
+    cuda_version: Version | None = None
     """CUDA version, such as `12.6`. Requires `nvidia_driver_version`; the region must offer the pair."""
 
-    nvidia_driver_version: Text | None = None
+    nvidia_driver_version: Version | None = None
     """NVIDIA driver version, such as `560`. Requires `cuda_version`; the region must offer the pair."""
 
     duration_days: Annotated[
@@ -141,12 +142,11 @@ class ClusterCreate(Body):
     ] = None
     """Length of the prepaid term in days, 1 to 90; `RESERVED` only. To extend it later, set `reservation_end_time`."""
 
-    reservation_start_time: Annotated[Instant | None, IsInstant()] = None
+    reservation_start_time: Instant | None = None
     """When the reserved window begins (RFC 3339 with an offset)."""
 
     reservation_end_time: Annotated[
         Instant | None,
-        IsInstant(),
         Required("Together keeps the end time that it has: leave it in the program, or set another one"),
     ] = None
     """When the prepaid cluster is taken down (RFC 3339 with an offset)."""
@@ -157,7 +157,7 @@ class ClusterCreate(Body):
     ] = None
     """How many of the GPUs are prepaid; `RESERVED` only. Defaults to all of them."""
 
-    num_preemptible_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
+    num_preemptible_gpus: Annotated[GpuShare | None, ShownAs("desired_preemptible_gpus"), WhenRemoved(0)] = None
     """Preemptible GPUs wanted besides `num_gpus`, a multiple of 8; `KUBERNETES` only. Defaults to 0. They cost less,
     may be taken away at any time and may never be available, so no run waits for them."""
 
@@ -257,70 +257,70 @@ class ClusterUpdate(Body):
 class ClusterInfo(Info):
     """A GPU cluster as Together shows it."""
 
-    cluster_id: str
+    cluster_id: str | None
     """Id of the cluster."""
 
-    cluster_name: str
+    cluster_name: str | None
     """Name of the cluster."""
 
-    cluster_type: Annotated[str, Suggested(("KUBERNETES", "SLURM"))]
+    cluster_type: Annotated[str | None, Suggested(("KUBERNETES", "SLURM"))]
     """What runs on the nodes."""
 
-    region: str
+    region: str | None
     """Region."""
 
-    gpu_type: Annotated[str, Suggested(GPU_TYPES)]
+    gpu_type: Annotated[str | None, Suggested(GPU_TYPES)]
     """Type of the GPUs."""
 
-    status: Annotated[str, Suggested(STATUSES)]
+    status: Annotated[str | None, Suggested(STATUSES)]
     """Status; `Ended` once the prepaid term is over and Together has taken the cluster down."""
 
-    billing_type: Annotated[str, Suggested(("RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY"))]
+    billing_type: Annotated[str | None, Suggested(("RESERVED", "ON_DEMAND", "SCHEDULED_CAPACITY"))]
     """How the cluster is paid."""
 
-    num_gpus: int
+    num_gpus: int | None
     """Number of GPUs without preemptible ones."""
 
-    num_reserved_gpus: int
+    num_reserved_gpus: int | None
     """How many of the GPUs are prepaid."""
 
-    num_capacity_pool_gpus: int
+    num_capacity_pool_gpus: int | None
     """How many of the GPUs come from a capacity pool."""
 
-    desired_preemptible_gpus: int
+    desired_preemptible_gpus: int | None
     """Preemptible GPUs wanted."""
 
-    allocated_preemptible_gpus: int
+    allocated_preemptible_gpus: int | None
     """Preemptible GPUs present now; often fewer than wanted."""
 
-    num_cpu_workers: int
+    num_cpu_workers: int | None
     """Number of worker nodes without GPUs."""
 
-    cuda_version: str
+    cuda_version: str | None
     """CUDA version."""
 
-    nvidia_driver_version: str
+    nvidia_driver_version: str | None
     """NVIDIA driver version."""
 
-    project_id: str
+    project_id: str | None
     """Project that owns the cluster."""
 
-    kube_config: Annotated[str, Secret()]
+    kube_config: Annotated[str | None, Secret()]
     """The kubeconfig as YAML, ready for `pulumi_kubernetes.Provider`; empty until there is one."""
 
-    volumes: list[ClusterVolume]
+    volumes: list[ClusterVolume] | None
     """Attached volumes."""
 
-    control_plane_nodes: list[ControlPlaneNode]
+    control_plane_nodes: list[ControlPlaneNode] | None
     """Nodes of the control plane."""
 
-    gpu_worker_nodes: list[GpuWorkerNode]
+    gpu_worker_nodes: list[GpuWorkerNode] | None
     """Nodes with GPUs, preemptible ones included."""
 
-    phase_transitions: list[ClusterPhaseTransition]
+    phase_transitions: list[ClusterPhaseTransition] | None
     """Phases of the cluster, with the time of each."""
 
-    add_ons: list[AddOnInfo]
+    add_ons: list[AddOnInfo] | None
     """Enabled add-ons."""
 
     created_at: str | None = None

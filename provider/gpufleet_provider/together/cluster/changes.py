@@ -1,4 +1,4 @@
-"""What a change of a living Together cluster does where the values decide, and what its update call is sent.
+"""Changes of a living Together cluster whose values decide what they do, and what the update call is sent for them.
 
 The update call keeps what a body omits, so whatever the program takes out is sent as its opposite, or the change is
 refused: no edit is lost.
@@ -6,27 +6,28 @@ refused: no edit is lost.
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Effect
 from gpufleet_provider.together.cluster.inputs import ADD_ON_TYPES
 from gpufleet_provider.together.cluster.shared_volume import goes_with_cluster
 
-Verdict = tuple[Literal["update", "replace", "ignore", "refuse"], str]
 
-
-def verdict(name: str, old: Properties, new: Properties) -> Verdict | None:
+def effect(name: str, old: Properties, new: Properties) -> Effect | None:
     """Judge a change of one input, given all of them; None where the marks on the input say it all.
 
     In a preview any value may be unknown, which is a value of another type: what cannot be judged yet is not.
     """
     before, after = old.get(name), new.get(name)
     if name == "cluster_type":
-        return "replace", "Together states nowhere what becomes of workloads when a cluster changes its type in place"
+        return Effect(
+            "replace", "Together states nowhere what becomes of workloads when a cluster changes its type in place"
+        )
     if name == "shared_volume":
         return _shared_volume(before, after, new)
     if name == "volume_id" and after is not None and goes_with_cluster(old.get("shared_volume")):
-        return "refuse", _VOLUME_WOULD_GO
+        return Effect("refuse", _VOLUME_WOULD_GO)
     if name == "cluster_config" and isinstance(before, dict) and isinstance(after, dict):
         return _cluster_config(cast(Properties, before), cast(Properties, after))
     if name == "add_ons":
@@ -48,43 +49,43 @@ def update_payload(changes: Properties, prior: Properties) -> Properties:
 
 # --- Shared volume --------------------------------------------------------------------------------------------------
 
+_VOLUME_STAYS = "the volume was created with the cluster and cannot be detached: leave it in the program"
 _VOLUME_WOULD_GO = (
     "replacing the cluster would delete the volume that it was created with, and the data on it: leave shared_volume "
     "in the program, or create another cluster beside this one and copy the data first"
 )
 
 
-def _shared_volume(before: Any, after: Any, new: Properties) -> Verdict | None:
+def _shared_volume(before: Any, after: Any, new: Properties) -> Effect | None:
     if before is None:
-        return "replace", "a volume can be attached only when a cluster is created"
+        return Effect("replace", "a volume can be attached only when a cluster is created")
     if after is None:
         if new.get("volume_id") is not None and not goes_with_cluster(before):
-            return "replace", "a volume can be attached only when a cluster is created"
-        return "refuse", (
-            "the volume was created with the cluster and cannot be detached: leave it in the program"
-            if new.get("volume_id") is None
-            else _VOLUME_WOULD_GO
-        )
+            return Effect("replace", "a volume can be attached only when a cluster is created")
+        return Effect("refuse", _VOLUME_STAYS if new.get("volume_id") is None else _VOLUME_WOULD_GO)
     if isinstance(before, dict) and isinstance(after, dict):
         return _changed_volume(cast(Properties, before), cast(Properties, after))
     return None
 
 
-def _changed_volume(before: Properties, after: Properties) -> Verdict | None:
+def _changed_volume(before: Properties, after: Properties) -> Effect | None:
     if (before.get("volume_name"), before.get("region")) != (after.get("volume_name"), after.get("region")):
-        fate = "the old volume goes with its data" if goes_with_cluster(before) else "the old volume stays, unused"
-        return "replace", f"another name or region is another, empty volume, and {fate}"
+        rest = "" if goes_with_cluster(before) else ", and the old volume stays, unused"
+        return Effect("replace", f"another name or region is another, empty volume{rest}")
     old_tib, new_tib = before.get("size_tib"), after.get("size_tib")
     if isinstance(old_tib, int) and isinstance(new_tib, int) and new_tib < old_tib:
-        return "refuse", (
+        return Effect(
+            "refuse",
             f"a volume grows and never shrinks: keep {old_tib} TiB or more "
-            "(Together's support can shrink it; then run a refresh)"
+            "(Together's support can shrink it; then run a refresh)",
         )
     if goes_with_cluster(before) != goes_with_cluster(after):
-        return "refuse", "whether a volume outlives its cluster is settled when it is created: restore the value"
+        return Effect(
+            "refuse", "whether a volume outlives its cluster is settled when it is created: restore the value"
+        )
     for key in ("project_id", "instance_cluster_id"):
         if before.get(key) != after.get(key):
-            return (
+            return Effect(
                 "refuse",
                 f"{key} is settled when the volume is created, and another volume would have none of its data",
             )
@@ -94,10 +95,12 @@ def _changed_volume(before: Properties, after: Properties) -> Verdict | None:
 # --- Cluster configuration ------------------------------------------------------------------------------------------
 
 
-def _cluster_config(before: Properties, after: Properties) -> Verdict | None:
+def _cluster_config(before: Properties, after: Properties) -> Effect | None:
     for key in ("gpu_operator_version", "network_operator_version"):
         if key in before and key not in after:
-            return "refuse", f"Together keeps the {key} that it has: leave it in, or set the version that you want"
+            return Effect(
+                "refuse", f"Together keeps the {key} that it has: leave it in, or set the version that you want"
+            )
     return None
 
 
@@ -148,24 +151,26 @@ def _changed_add_ons(before: dict[str, Properties], after: dict[str, Properties]
     return sent
 
 
-def _add_ons(before: dict[str, Properties], after: dict[str, Properties]) -> Verdict | None:
+def _add_ons(before: dict[str, Properties], after: dict[str, Properties]) -> Effect | None:
     for name, entry in after.items():
         if name not in before:
             if any(_switches(entry).values()) or not entry.get("config"):
-                return "refuse", (
+                return Effect(
+                    "refuse",
                     f"Together adds no add-on to a living cluster, so {name!r} has to be declared when it is created. "
                     "One that the cluster has, turned off, comes back in two steps: declare it with `enabled` false, "
-                    "then turn it on"
+                    "then turn it on",
                 )
         elif before[name].get("add_on_type") != entry.get("add_on_type"):
-            return (
+            return Effect(
                 "refuse",
                 f"the type of the add-on {name!r} cannot change: restore {before[name].get('add_on_type')!r}",
             )
     for name, entry in before.items():
         if name not in after and not _switches(entry) and entry.get("add_on_type") not in ADD_ON_TYPES:
-            return "refuse", (
+            return Effect(
+                "refuse",
                 f"Together's update call has no switch for an add-on of the type {entry.get('add_on_type')!r}: "
-                f"leave {name!r} in the program, or turn it off in the console and run a refresh"
+                f"leave {name!r} in the program, or turn it off in the console and run a refresh",
             )
     return None

@@ -9,10 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpufleet_provider.model.fields import Body, Suggested
-
-Text = Annotated[str, Field(min_length=1)]
-"""A non-empty string."""
+from gpufleet_provider.model.fields import Body, Lines, Suggested, Text
 
 ADD_ON_TYPES = ("dashboard", "ingress", "headlamp", "slurm_web")
 """The add-ons that Together's newest create call knows; each is configured under the key of its own name."""
@@ -52,25 +49,25 @@ class SlurmStartupScripts(Body):
     A change is applied to the running Slurm at once; a prolog that fails drains its node.
     """
 
-    worker_prolog: str | None = None
+    worker_prolog: Lines | None = None
     """Script run on a worker node before each job."""
 
-    worker_epilog: str | None = None
+    worker_epilog: Lines | None = None
     """Script run on a worker node after each job."""
 
-    controller_prolog: str | None = None
+    controller_prolog: Lines | None = None
     """Script run on the controller before each job."""
 
-    controller_epilog: str | None = None
+    controller_epilog: Lines | None = None
     """Script run on the controller after each job."""
 
-    login_init_script: str | None = None
+    login_init_script: Lines | None = None
     """Script run when a login node starts."""
 
-    nodeset_init_script: str | None = None
+    nodeset_init_script: Lines | None = None
     """Script run when the nodes of a node set start."""
 
-    extra_slurm_conf: str | None = None
+    extra_slurm_conf: Lines | None = None
     """Lines added to `slurm.conf`; not a script."""
 
 
@@ -213,7 +210,7 @@ class OidcConfig(Body):
     group_prefix: str
     """What is put before each group, such as `oidc:`."""
 
-    ca_cert: str | None = None
+    ca_cert: Lines | None = None
     """CA certificate in PEM for the issuer's TLS certificate; needed when a private CA signed it."""
 
 

@@ -1,4 +1,4 @@
-"""The life of a Together cluster: its calls, and how each of its fields behaves on a living one."""
+"""`together:Cluster`: its calls, and how its replies and changes are judged."""
 
 from __future__ import annotations
 
@@ -7,30 +7,23 @@ import binascii
 from collections.abc import Iterable
 
 from gpufleet_provider.http.client import segment
-from gpufleet_provider.model.errors import Ambiguous
-from gpufleet_provider.model.fields import CreateOnly, Failure, Local, Properties, Refused, mark
-from gpufleet_provider.model.lifecycle import AttachedResource, Client, Lifecycle, Readiness
-from gpufleet_provider.model.replies import identified, listed
+from gpufleet_provider.model.fields import Failure, Properties
+from gpufleet_provider.model.lifecycle import AttachedResource, Client, Effect, Lifecycle, Readiness
+from gpufleet_provider.model.replies import fetch_object, fetch_rows, post_create
 from gpufleet_provider.together import regions
 from gpufleet_provider.together.cluster import prepaid_term
 from gpufleet_provider.together.cluster import shared_volume as inline_volume
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
-from gpufleet_provider.together.cluster.changes import Verdict, update_payload, verdict
+from gpufleet_provider.together.cluster.changes import effect, update_payload
 from gpufleet_provider.together.cluster.observed import observed
 from gpufleet_provider.together.cluster.readiness import readiness
 from gpufleet_provider.together.cluster.rules import RULES
 
 _CLUSTERS = "/compute/clusters"
-_REPLACING = frozenset(
-    name
-    for name in ClusterCreate.model_fields
-    if name not in ClusterUpdate.model_fields
-    and not any(mark(ClusterCreate, name, kind) for kind in (Refused, CreateOnly, Local))
-)
 
 
 class ClusterLifecycle(Lifecycle[ClusterInfo]):
-    """The life of a Together cluster: POST, GET, PUT and DELETE under `/compute/clusters`."""
+    """A Together cluster: POST, GET, PUT and DELETE under `/compute/clusters`."""
 
     token = "together:Cluster"
     create_body = ClusterCreate
@@ -39,6 +32,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     id_field = "cluster_id"
     name_field = "cluster_name"
     place_fields = ("region",)
+    forfeit_field = "confirm_forfeit"
     term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
     catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
     rules = RULES
@@ -49,18 +43,15 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         if "shared_volume" in body:
             # What holds when it is left out is documented both ways, and one of them loses data or money.
             body["shared_volume"] = {"is_lifecycle_independent": False, **body["shared_volume"]}
-        id = client.request("POST", _CLUSTERS, json=body, creates=True).get("cluster_id")
-        if not isinstance(id, str) or not id:
-            raise Ambiguous("Together: the create of a cluster was accepted, but the answer holds no id")
-        return id
+        return post_create(client, _CLUSTERS, body, "cluster_id")
 
     def get(self, client: Client, id: str) -> Properties:
         """Return the raw reply for one id."""
-        return identified(client.request("GET", f"{_CLUSTERS}/{segment(id)}"), "cluster_id", "Together")
+        return fetch_object(client, f"{_CLUSTERS}/{segment(id)}", "cluster_id")
 
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the key's project, in one request."""
-        return listed(client.request("GET", _CLUSTERS), "clusters", "Together")
+        return fetch_rows(client, _CLUSTERS, "clusters")
 
     def update(self, client: Client, id: str, changes: Properties) -> None:
         """Grow the inline volume if it changed, then send what else did."""
@@ -81,35 +72,34 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
 
     def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
         """Return the inputs as Together shows them."""
-        return observed(info, declared or {})
+        return observed(info, super().observed(info, declared), declared or {})
 
     def gone(self, info: ClusterInfo) -> bool:
-        """Say whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
+        """Return whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
         return info.status == "Deleted"
 
     def live(self, info: ClusterInfo) -> bool:
-        """Say whether the cluster is neither gone nor on its way out."""
+        """Return whether the cluster is neither gone nor being deleted."""
         return info.status not in ("Deleting", "Deleted")
 
-    def verdict(self, name: str, old: Properties, new: Properties) -> Verdict | None:
+    def effect(self, name: str, old: Properties, new: Properties) -> Effect | None:
         """Judge changes of volumes, cluster configuration and add-ons, whose values decide what they do."""
-        found = verdict(name, old, new)
-        if found is None and name in _REPLACING:
-            found = "replace", f"{name} cannot change in place"
-        if found is not None and found[0] == "replace" and name != "shared_volume":
-            return "replace", found[1] + inline_volume.loss(old)
-        return found
+        return effect(name, old, new)
+
+    def replacement_loss(self, old: Properties) -> str:
+        """Return that the inline volume goes with the cluster, unless it is lifecycle independent."""
+        return inline_volume.loss(old)
 
     def update_payload(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
-        """Send of add-ons what differs, and what was taken out as its opposite."""
+        """Return of add-ons what differs, and what was taken out as its opposite."""
         return update_payload(changes, prior)
 
     def ended(self, inputs: Properties, outputs: Properties) -> str | None:
-        """Say when the prepaid term ended, if it is over."""
+        """Return when the prepaid term ended, if it is over."""
         return prepaid_term.ended(inputs, outputs)
 
     def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
-        """Say what is left of a prepaid term, of which Together refunds nothing."""
+        """Return what is left of a prepaid term, of which Together refunds nothing."""
         return prepaid_term.forfeits(inputs, outputs)
 
     def outputs(self, info: ClusterInfo) -> Properties:
@@ -119,7 +109,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         return outputs
 
     def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
-        """Name the inline volume, unless it is lifecycle independent; volumes that were only attached are not ours."""
+        """Return the inline volume, unless it is lifecycle independent; volumes that were only attached stay."""
         return inline_volume.attached_resources(inputs, outputs)
 
     def catalogue(self, client: Client) -> list[regions.Region]:
@@ -127,7 +117,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         return regions.list_regions(client)
 
     def catalogue_errors(self, catalogue: list[regions.Region], inputs: Properties) -> Iterable[Failure]:
-        """Say which of region, GPU type and driver the list of regions contradicts."""
+        """Return which of region, GPU type and driver the list of regions contradicts."""
         return regions.catalogue_errors(catalogue, inputs)
 
     def url(self, id: str) -> str | None:

@@ -1,6 +1,6 @@
-"""When a Together cluster is ready: what its status says, held against the nodes that it really has.
+"""Whether a Together cluster is ready: its status, compared with the nodes that it really has.
 
-Pure, and without a clock: patience is the waiter's. What is decided here where the vendor's documents are silent:
+Pure, and without a clock: time limits are the waiter's. What is decided here where the vendor's documents are silent:
 
 - Ready counts once GPU nodes with the declared number of GPUs run, since the status may stay Ready while nodes come and
   go; a Kubernetes cluster also has its kubeconfig by then, since an empty one sends Kubernetes clients elsewhere.
@@ -14,16 +14,13 @@ Pure, and without a clock: patience is the waiter's. What is decided here where 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 from gpufleet_provider.model.fields import Properties, parse_instant
 from gpufleet_provider.model.lifecycle import Readiness
-from gpufleet_provider.together.cluster.outputs import GpuWorkerNode
-
-if TYPE_CHECKING:
-    from gpufleet_provider.together.cluster.bodies import ClusterInfo
+from gpufleet_provider.together.cluster.bodies import ClusterInfo
+from gpufleet_provider.together.cluster.outputs import ClusterPhaseTransition, GpuWorkerNode, NodePhaseTransition
 
 GPUS_PER_NODE = 8
 """Of a node that does not say."""
@@ -43,7 +40,7 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
         step.phase == "CLUSTER_PHASE_READY" for step in info.phase_transitions or ()
     )
     if status == "Deleting":
-        return Readiness("failed", "Deleting: the cluster is on its way out")
+        return Readiness("failed", "Deleting: the cluster is being deleted")
     if status in ("Paused", "OnDemandComputePaused"):
         why = "usually because credits ran out" if status == "OnDemandComputePaused" else "see its console for why"
         return Readiness(
@@ -52,33 +49,27 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
             "Once it runs again, `pulumi up` goes on from here",
         )
     if phase.endswith("_FAILED") and status not in ("Ready", "Degraded") and not had_been_ready:
-        return Readiness("failed", f"{_in_words(phase)}: the cluster did not pass Together's tests")
+        return Readiness("failed", f"{_status_of_phase(phase)}: the cluster did not pass Together's tests")
     if inputs.get("billing_type") == "SCHEDULED_CAPACITY" and (
         status == "Scheduled" or (phase == "CLUSTER_PHASE_SCHEDULED" and status != "Ready")
     ):
         begins = info.reservation_start_time or inputs.get("reservation_start_time")
         return Readiness("ready", f"Scheduled · begins {begins}")
     workers = Workers.of(info, inputs)
-    words = " · ".join(_distinct(status, "" if status in ("Ready", "Degraded") else _in_words(phase), workers.message))
+    doing = "" if status in ("Ready", "Degraded") else _status_of_phase(phase)
+    message = " · ".join(part for part in dict.fromkeys((status, doing, workers.message)) if part)
     if status == "Ready":
         if not workers.all_run:
-            return Readiness("pending", words)
+            return Readiness("pending", message)
         if info.cluster_type != "SLURM" and not info.kube_config:
-            return Readiness("pending", f"{words} · no kubeconfig yet")
-        return Readiness("ready", words)
+            return Readiness("pending", f"{message} · no kubeconfig yet")
+        return Readiness("ready", message)
     if status == "Degraded" and had_been_ready and workers.all_present:
-        return Readiness("ready", f"{words} · Together reports unhealthy nodes")
-    return Readiness("pending", words)
+        return Readiness("ready", f"{message} · Together reports unhealthy nodes")
+    return Readiness("pending", message)
 
 
-class _Step(Protocol):
-    """What the histories of clusters and nodes have in common."""
-
-    phase: str
-    transition_time: str
-
-
-def latest_phase(transitions: Sequence[_Step]) -> str:
+def latest_phase(transitions: Sequence[ClusterPhaseTransition | NodePhaseTransition]) -> str:
     """Return the phase that was entered last, or ''; where times are equal or unreadable, the order decides."""
     latest, latest_time = "", float("-inf")
     for step in transitions:
@@ -91,13 +82,9 @@ def latest_phase(transitions: Sequence[_Step]) -> str:
     return latest
 
 
-def _in_words(phase: str) -> str:
-    """`CLUSTER_PHASE_INSTALLING_DRIVERS` as the status of the same meaning, `InstallingDrivers`."""
+def _status_of_phase(phase: str) -> str:
+    """Return the status of the same meaning: `InstallingDrivers` for `CLUSTER_PHASE_INSTALLING_DRIVERS`."""
     return "".join(word.capitalize() for word in phase.removeprefix("CLUSTER_PHASE_").split("_"))
-
-
-def _distinct(*words: str) -> Iterable[str]:
-    return [word for word in dict.fromkeys(words) if word]
 
 
 # --- Nodes ----------------------------------------------------------------------------------------------------------
@@ -118,24 +105,24 @@ class Workers:
     def of(cls, info: ClusterInfo, inputs: Properties) -> Workers:
         """Count the nodes of a reply."""
         wanted: int | None = inputs.get("num_gpus", info.num_gpus)
-        if info.gpu_worker_nodes is None or wanted is None:  # pyright: ignore[reportUnnecessaryComparison]
+        if info.gpu_worker_nodes is None or wanted is None:
             return cls(True, True, "")
         nodes = [node for node in info.gpu_worker_nodes if _counts(node)]
         running = [node for node in nodes if _runs(node)]
         per_node = max((node.num_gpus or GPUS_PER_NODE for node in nodes), default=GPUS_PER_NODE)
         auto_scale = bool(inputs.get("auto_scale"))
-        aims_elsewhere = not auto_scale and info.num_gpus is not None and info.num_gpus != wanted  # pyright: ignore[reportUnnecessaryComparison]
+        aims_elsewhere = not auto_scale and info.num_gpus is not None and info.num_gpus != wanted
 
         def enough(gpus: int) -> bool:
             return (gpus >= wanted if auto_scale else gpus == wanted) and not aims_elsewhere
 
         expected_nodes = -(-wanted // per_node)
-        words = f"{len(running)} of {expected_nodes} nodes running"
+        message = f"{len(running)} of {expected_nodes} nodes running"
         if len(running) > expected_nodes:
-            words = f"{len(running)} nodes running, {expected_nodes} wanted"
+            message = f"{len(running)} nodes running, {expected_nodes} wanted"
         if aims_elsewhere:
-            words += f" · {info.num_gpus} of {wanted} GPUs asked for"
-        return cls(enough(_gpus(running)), enough(_gpus(nodes)), words)
+            message += f" · {info.num_gpus} of {wanted} GPUs asked for"
+        return cls(enough(_gpus(running)), enough(_gpus(nodes)), message)
 
 
 def _gpus(nodes: list[GpuWorkerNode]) -> int:

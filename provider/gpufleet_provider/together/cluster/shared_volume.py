@@ -12,7 +12,7 @@ from gpufleet_provider.http.client import segment
 from gpufleet_provider.model.errors import Conflict, Invalid, NotFound
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import AttachedResource, Client
-from gpufleet_provider.model.replies import identified
+from gpufleet_provider.model.replies import fetch_object
 
 _VOLUMES = "/compute/clusters/storage/volumes"
 
@@ -31,12 +31,12 @@ def grow(client: Client, cluster: Properties, volume: Properties) -> None:
 
 
 def goes_with_cluster(volume: Any) -> TypeGuard[Properties]:
-    """Say whether a declared volume is deleted with its cluster; one that is not known yet is not."""
+    """Return whether a declared volume is deleted with its cluster; one that is not known yet is not."""
     return isinstance(volume, dict) and not cast(Properties, volume).get("is_lifecycle_independent")
 
 
 def loss(inputs: Properties) -> str:
-    """Say, to be added to the reason for a replacement, what data goes with the cluster; empty if none."""
+    """Return what data goes with a cluster that is replaced, to end the reason for it; empty where none does."""
     volume = inputs.get("shared_volume")
     if not goes_with_cluster(volume):
         return ""
@@ -44,7 +44,7 @@ def loss(inputs: Properties) -> str:
 
 
 def attached_resources(inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
-    """Name the volume, unless it is lifecycle independent."""
+    """Return the volume, unless it is lifecycle independent."""
     inline = inputs.get("shared_volume")
     if not goes_with_cluster(inline):
         return ()
@@ -63,7 +63,7 @@ def _attached_resource(id: str, name: str) -> AttachedResource:
     def delete(client: Client) -> bool:
         path = f"{_VOLUMES}/{segment(id)}"
         try:
-            if identified(client.request("GET", path), "volume_id", "Together").get("status") != "deleting":
+            if fetch_object(client, path, "volume_id").get("status") != "deleting":
                 client.request("DELETE", path)
         except NotFound:
             return True

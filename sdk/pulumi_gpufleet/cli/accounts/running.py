@@ -71,7 +71,7 @@ class Running:
     @property
     def status(self) -> str:
         """The cloud's own word for where it stands."""
-        return str(getattr(self.info, "status", None) or "")
+        return str(getattr(self.info, self.lifecycle.status_field, None) or "")
 
     @property
     def live(self) -> bool:
@@ -98,17 +98,14 @@ class Running:
     def cost_dollars(self, now: datetime.datetime) -> tuple[float, bool] | None:
         """Return what it has cost so far in dollars, and whether the cloud itself says so; None without any price.
 
-        Without the cloud's own figure it is the hourly price (US cents) times the age.
+        Without the cloud's own figure it is the hourly price times the age.
         """
-        estimate = re.fullmatch(
-            r"\s*\$?\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*", str(getattr(self.info, "cost_estimate", ""))
-        )
-        if estimate is not None:
-            return float(estimate[1].replace(",", "")), True
-        hourly_cents, age_seconds = getattr(self.info, "hourly_price", None), self.age_seconds(now)
-        if hourly_cents is None or age_seconds is None:
+        cost, age_seconds = self.lifecycle.cost(self.info), self.age_seconds(now)
+        if cost.total_dollars is not None:
+            return cost.total_dollars, True
+        if cost.hourly_dollars is None or age_seconds is None:
             return None
-        return hourly_cents / 100 * age_seconds / 3600, False
+        return cost.hourly_dollars * age_seconds / 3600, False
 
     def mentions(self) -> set[str]:
         """Return every string anywhere in the reply, ids of its parts (volumes, machines) among them."""
