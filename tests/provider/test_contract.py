@@ -12,6 +12,7 @@ import json
 import os
 import re
 import time
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ import httpx
 import jsonschema
 import pytest
 import yaml
-from gpufleet_provider import shadeform, together
-from gpufleet_provider.clouds import lifecycles_of
+from gpufleet_provider import CLOUDS, shadeform, together
+from gpufleet_provider.clouds import lifecycle_of, lifecycles_of
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.cloud import Cloud
-from gpufleet_provider.model.fields import Local, Properties, Suggested, mark, marked, nested_body
+from gpufleet_provider.model.fields import Info, Local, Properties, Suggested, Unreadable, mark, marked, nested_body
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform.cluster import ClusterCreate as ShadeformCreate
 from gpufleet_provider.shadeform.cluster import ClusterInfo as ShadeformInfo
@@ -164,6 +165,45 @@ def test_the_fixtures_cover_every_field() -> None:
         # Only nodes that have left say when they did.
         expected = {"gpu_worker_nodes.deleted_at"} if kind == "cluster" and name.startswith("together") else set[str]()
         assert {path for path in missing if "launch_configuration" not in path} == expected
+
+
+# --- Inputs that replies show ---------------------------------------------------------------------------------------
+
+
+FULL_REPLIES: dict[str, tuple[list[Properties], Properties]] = {
+    "together:Cluster": (
+        # The days of a term are shown where its end is not.
+        [fixture("together_cluster"), {**fixture("together_cluster"), "reservation_end_time": None}],
+        fixture("together_inputs"),
+    ),
+    "shadeform:Cluster": ([fixture("shadeform_cluster")], {}),
+}
+"""Of each resource, replies with every field, and inputs that a program declares."""
+
+
+@pytest.mark.parametrize("token", [life.token for name in CLOUDS for life in lifecycles_of(name).values()])
+def test_every_input_is_shown_by_a_full_reply_or_marked_unreadable(token: str) -> None:
+    lifecycle, (replies, declared) = lifecycle_of(token), FULL_REPLIES[token]
+    body = lifecycle.create_body
+    infos = [parse_info(lifecycle.info_body, reply) for reply in replies]
+    shown = {name for info in infos for given in (None, declared) for name in lifecycle.observed(info, given)}
+    hidden = {*marked(body, Unreadable), *marked(body, Local)}
+    assert set(body.model_fields) - shown - hidden == set()
+    assert {name for info in infos for name in lifecycle.observed(info)} & hidden == set()
+
+
+@pytest.mark.parametrize("body", [body for *_, body in BODIES if issubclass(body, Info)])
+def test_every_field_of_a_reply_may_be_missing(body: type[Info]) -> None:
+    """What `parse_info` leaves None has a type that says so; what the schema requires has no default."""
+    left, seen = [body], set[type[BaseModel]]()
+    while left:
+        model = left.pop()
+        seen.add(model)
+        for name, field in model.model_fields.items():
+            admits_none = type(None) in typing.get_args(field.annotation)
+            assert admits_none or not issubclass(model, Info), f"{model.__name__}.{name}"
+            if (inner := nested_body(field.annotation)) is not None and inner not in seen:
+                left.append(inner)
 
 
 # --- The vendors' own schemas --------------------------------------------------------------------------------------

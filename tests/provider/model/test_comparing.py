@@ -120,6 +120,15 @@ def test_verdicts_follow_the_marks(old: Any, new: Any, expected: dict[str, str])
     assert {verdict.field: verdict.action for verdict in verdicts(BOX, old, new)} == expected
 
 
+def test_what_goes_with_a_replaced_resource_ends_the_reason_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BOX, "replacement_loss", lambda old: f"; {old['count']} boxes go with it")
+    old, new = {"count": 2, "place": "here"}, {"count": 4, "place": "there"}
+    assert {verdict.field: verdict.reason for verdict in verdicts(BOX, old, new)} == {
+        "place": "place cannot change in place; 2 boxes go with it",
+        "count": "changes in place",
+    }
+
+
 def test_an_update_sends_what_stands_for_removed_inputs() -> None:
     old = {"count": 2, "parts": [{"name": "a"}], "colour": "red"}
     assert changes(BOX, old, {"count": 4}) == {"count": 4, "parts": [], "colour": None}

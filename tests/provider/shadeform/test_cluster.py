@@ -13,6 +13,7 @@ from gpufleet_provider.model.checking import check
 from gpufleet_provider.model.comparing import corrected, verdicts
 from gpufleet_provider.model.errors import CloudError, Invalid, Unavailable, error_for
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Cost
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.shadeform import CLOUD
 from gpufleet_provider.shadeform.cluster import CLUSTER, ClusterCreate, ClusterInfo
@@ -147,6 +148,19 @@ def test_a_refresh_corrects(declared: Properties, reply: Properties, drift: Prop
     info = parse_info(ClusterInfo, {**FULL, **reply})
     now = corrected(ClusterCreate, inputs, CLUSTER.observed(info, inputs))
     assert {name: value for name, value in now.items() if value != inputs.get(name)} == drift
+
+
+@pytest.mark.parametrize(
+    ("reply", "cost"),
+    [
+        ({"hourly_price": 2350, "cost_estimate": "$15.00"}, Cost(23.5, 15.0)),
+        ({"hourly_price": 2350, "cost_estimate": "1,234.5"}, Cost(23.5, 1234.5)),
+        ({"hourly_price": None, "cost_estimate": "soon"}, Cost(None, None)),
+        ({"hourly_price": 0, "cost_estimate": None}, Cost(0.0, None)),
+    ],
+)
+def test_cost(reply: Properties, cost: Cost) -> None:
+    assert CLUSTER.cost(parse_info(ClusterInfo, {**FULL, **reply})) == cost
 
 
 # --- Calls ----------------------------------------------------------------------------------------------------------

@@ -284,6 +284,41 @@ def test_refused(before: Properties, after: Properties, field: str, words: str) 
     assert not [verdict for verdict in found.values() if verdict.action == "replace"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "field", "reason"),
+    [
+        ({}, {"region": "us-east-2"}, "region", "region cannot change in place"),
+        (
+            {"shared_volume": VOLUME},
+            {"shared_volume": VOLUME, "region": "us-east-2"},
+            "region",
+            "region cannot change in place; the volume 'data' was created with the cluster and goes with it, "
+            "data and all",
+        ),
+        ({"shared_volume": KEPT_VOLUME}, {"shared_volume": KEPT_VOLUME, "region": "us-east-2"}, "region", "in place"),
+        (
+            {"shared_volume": VOLUME},
+            {"shared_volume": {**VOLUME, "volume_name": "other"}},
+            "shared_volume",
+            "another name or region is another, empty volume; the volume 'data' was created with the cluster and goes "
+            "with it, data and all",
+        ),
+        (
+            {"shared_volume": KEPT_VOLUME},
+            {"shared_volume": {**KEPT_VOLUME, "volume_name": "other"}},
+            "shared_volume",
+            "another name or region is another, empty volume, and the old volume stays, unused",
+        ),
+    ],
+)
+def test_a_replacement_says_once_what_becomes_of_the_volume(
+    before: Properties, after: Properties, field: str, reason: str
+) -> None:
+    [verdict] = verdicts(CLUSTER, with_base(before), with_base(after))
+    assert (verdict.field, verdict.action) == (field, "replace")
+    assert verdict.reason.endswith(reason)
+
+
 def test_acceptance_tests_after_the_fact_are_a_warning() -> None:
     before = {"acceptance_tests_params": {"enabled": True}}
     assert actions(before, {}) == {"acceptance_tests_params": "ignore"}
