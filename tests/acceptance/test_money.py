@@ -82,7 +82,7 @@ def test_a_term_that_ended_is_kept_and_not_bought_again(real_time: Stack, billin
             stack.simulator.simulation.set_clock(speed=600)
     refresh = stack.refresh()
     assert refresh.exit_code == 0, refresh.output
-    assert "not bought again unasked" in refresh.output
+    assert "not bought again automatically" in refresh.output
     assert cluster(stack)["outputs"]["status"] == "Ended" and cluster(stack)["id"] == id
     bought = posts(stack)
     refused(stack.preview(), "the prepaid term ended at", "take it out of the program, or set a new term")
@@ -124,8 +124,8 @@ def test_a_prepaid_cluster_that_vanished_early_is_not_bought_again(stack: Stack)
         assert run.exit_code == 0, run.output
         assert "the cloud no longer has the resource" in run.output
     assert cluster(stack)["outputs"]["status"] == "Ended"
-    refused(stack.up(), "the cloud no longer has the resource", "prepaid until", "not bought again unasked")
-    refused(stack.up("--refresh"), "not bought again unasked")
+    refused(stack.up(), "the cloud no longer has the resource", "prepaid until", "not bought again automatically")
+    refused(stack.up("--refresh"), "not bought again automatically")
     assert posts(stack) == 1
     stack.write(lease(duration_days=60))
     renewed = stack.up()

@@ -1,1 +1,1 @@
-"""What a resource is: bodies, marks, rules, lifecycle, comparison, plan and errors. No HTTP and no Pulumi in here."""
+"""The model of a resource: bodies, marks, rules, lifecycle, comparison, plan and errors. No HTTP and no Pulumi."""

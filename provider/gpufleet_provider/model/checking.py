@@ -1,4 +1,4 @@
-"""Check: every reason why inputs are refused, each at its property path; unknown values are set aside. No Pulumi."""
+"""Check: returns every reason why inputs are refused, at its property path; unknown values are left out of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Location = tuple[str | int, ...]
 
 @dataclass
 class Checked:
-    """The outcome of a check: inputs to use, failures, and warnings (path and words)."""
+    """The outcome of a check: the inputs to use, the failures, and the warnings."""
 
     inputs: Properties
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -29,10 +29,10 @@ class Checked:
 
 
 def check(lifecycle: Lifecycle[Any], olds: Properties, news: Properties, is_unknown: Callable[[Any], bool]) -> Checked:
-    """Hold inputs against the create body, the rules across fields and the living resource; never raises.
+    """Validate inputs by the create body, the rules across fields and the existing resource; never raises.
 
     `olds` are the old inputs (empty before a create and for the inputs of a replacement). Returned inputs have whole
-    numbers as integers and no nulls; what is absent stays absent, except for the physical name.
+    numbers as integers and no nulls; nothing is filled in but the physical name.
     """
     body = lifecycle.create_body
     hidden = {name: value for name, value in news.items() if name.startswith("__")}
@@ -43,11 +43,11 @@ def check(lifecycle: Lifecycle[Any], olds: Properties, news: Properties, is_unkn
         if kept is not None:
             values[name] = kept
     unknown = tuple(_unknown_locations(values, is_unknown))
-    failures = [Failure(_path(loc), words) for loc, words in _body_errors(body, values, unknown)]
+    failures = [Failure(_path(location), message) for location, message in _body_errors(body, values, unknown)]
     refused = tuple(failure.path for failure in failures)
-    set_aside = (*refused, *(_path(loc) for loc in unknown))
+    set_aside = (*refused, *(_path(location) for location in unknown))
     for rule in lifecycle.rules:
-        failures += _judged(rule, values, set_aside)
+        failures += _rule_failures(rule, values, set_aside)
     checked = Checked({**values, **hidden}, failures)
     checked.warnings += _unknown_values(body, values, "", is_unknown)
     if olds and not failures:
@@ -72,7 +72,7 @@ def _check_living(
 
 
 def lost_term(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Properties) -> str | None:
-    """Say what became of the term of a prepaid resource that is no more; None if it was not prepaid."""
+    """Return what became of the term of a prepaid resource that is gone; None if it was not prepaid."""
     when = lifecycle.ended(inputs, outputs)
     if when is not None:
         return f"the prepaid term ended at {when} and the cloud took the resource down"
@@ -81,13 +81,13 @@ def lost_term(lifecycle: Lifecycle[Any], inputs: Properties, outputs: Properties
 
 
 def ended_message(lifecycle: Lifecycle[Any], became: str) -> str:
-    """Say what became of a prepaid term, and what the user can do."""
+    """Return what became of a prepaid term, and what the user can do, as one message."""
     terms = ", ".join(lifecycle.term_fields)
-    return f"{became}; it is not bought again unasked: take it out of the program, or set a new term ({terms})"
+    return f"{became}; it is not bought again automatically: remove it from the program, or set a new term ({terms})"
 
 
 def normalised(value: Any) -> Any:
-    """Return what Pulumi carried as it was: whole numbers, all floats on the way, as integers; nulls as absent."""
+    """Return values as the program had them: whole numbers, which Pulumi carries as floats, as integers; no nulls."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
@@ -117,7 +117,7 @@ def _path(location: Location) -> str:
 
 
 def _touches(one: str, other: str) -> bool:
-    """Whether one property path lies on the way to the other."""
+    """Return whether one property path is the other, or leads to it."""
     shorter, longer = sorted((one, other), key=len)
     return longer == shorter or longer.startswith((f"{shorter}.", f"{shorter}["))
 
@@ -134,7 +134,7 @@ def _body_errors(
         for error in invalid.errors(include_url=False):
             location = error["loc"]
             if not any(location[: len(where)] == where for where in unknown):
-                yield location, _words(body, error)
+                yield location, _message(body, error)
 
 
 _KINDS = {
@@ -158,14 +158,14 @@ _BOUNDS = {
 }
 
 
-def _words(body: type[BaseModel], error: ErrorDetails) -> str:
+def _message(body: type[BaseModel], error: ErrorDetails) -> str:
     kind, got, context = error["type"], error.get("input"), error.get("ctx", {})
     secret = _is_secret(body, error["loc"])
     shown = "a value that is not shown" if secret else _shown(got)
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return f"unknown property{_meant(body, error['loc'])}"
+        return f"unknown property{_suggestion(body, error['loc'])}"
     if kind in _KINDS:
         advice = "; Config.require_int reads a number from the stack config" if _KINDS[kind] == "a whole number" else ""
         return f"expected {_KINDS[kind]}, got {shown}{advice if isinstance(got, str) else ''}"
@@ -184,7 +184,7 @@ def _words(body: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _shown(value: Any) -> str:
-    """What the user wrote, short; a container is named rather than shown, since it may hold a secret."""
+    """Return what the user wrote, short; a container is named rather than shown, since it may hold a secret."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -193,7 +193,7 @@ def _shown(value: Any) -> str:
     return f"{text if len(text) <= 60 else text[:57] + '...'}{' (a string)' if isinstance(value, str) else ''}"
 
 
-def _meant(body: type[BaseModel], location: Location) -> str:
+def _suggestion(body: type[BaseModel], location: Location) -> str:
     owner = _owner(body, location)
     known = list(owner.model_fields) if owner is not None else []
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
@@ -201,7 +201,7 @@ def _meant(body: type[BaseModel], location: Location) -> str:
 
 
 def _is_secret(body: type[BaseModel], location: Location) -> bool:
-    """Whether a location is a credential or lies within one."""
+    """Return whether a location is a credential or lies within one."""
     for depth, name in enumerate(location, start=1):
         owner = _owner(body, location[:depth])
         if isinstance(name, str) and owner is not None and mark(owner, name, Secret) is not None:
@@ -221,13 +221,13 @@ def _owner(body: type[BaseModel], location: Location) -> type[BaseModel] | None:
 # --- Across fields --------------------------------------------------------------------------------------------------
 
 
-def _judged(rule: Rule, values: Properties, set_aside: tuple[str, ...]) -> Iterable[Failure]:
+def _rule_failures(rule: Rule, values: Properties, set_aside: tuple[str, ...]) -> Iterable[Failure]:
     if any(_touches(path, name) for name in rule.fields for path in set_aside):
         return ()
-    return rule.judge(*(_at(values, name) for name in rule.fields))
+    return rule.judge(*(_value_at(values, name) for name in rule.fields))
 
 
-def _at(values: Properties, dotted: str) -> Any:
+def _value_at(values: Properties, dotted: str) -> Any:
     found: Any = values
     for part in dotted.split("."):
         found = cast(Properties, found).get(part) if isinstance(found, dict) else None
@@ -237,7 +237,7 @@ def _at(values: Properties, dotted: str) -> Any:
 def _unknown_values(
     body: type[BaseModel], values: Properties, at: str, is_unknown: Callable[[Any], bool]
 ) -> Iterable[Failure]:
-    """Warn of a value that an open enumeration does not list: vendors add to them every few weeks."""
+    """Return a warning for each value that an open enumeration does not list: vendors add to them every few weeks."""
     for name, value in values.items():
         if name not in body.model_fields or is_unknown(value):
             continue

@@ -1,4 +1,4 @@
-"""What changed between declared inputs, by meaning; and what a refresh corrects. No Pulumi in here.
+"""Compares declared inputs by meaning, judges what each change does, and corrects inputs by what a reply shows.
 
 Inputs are compared with inputs, never with what a server filled in: null as absent, a list whose order means nothing
 by its keys, and a text by the mark that its field has.
@@ -43,7 +43,7 @@ class Difference:
     """Whether the values are a credential."""
 
     def message(self) -> str:
-        """Say what runs (the old value) and what is declared (the new one); a container may hold a credential."""
+        """Return what runs (the old value) and what is declared (the new one); containers may hold a credential."""
         if self.hidden or isinstance(self.old, (dict, list)) or isinstance(self.new, (dict, list)):
             return f"{self.path} is not what is declared"
         return f"{self.path} is {_shown(self.old)}, declared {_shown(self.new)}"
@@ -74,11 +74,13 @@ class Verdict:
 
 def differences(body: type[BaseModel], old: Properties, new: Properties) -> dict[str, tuple[Difference, ...]]:
     """Return, per changed input, the paths at which it differs; hidden and undeclared names never do."""
-    changed = {name: tuple(_field(body, name, name, old.get(name), new.get(name))) for name in body.model_fields}
+    changed = {
+        name: tuple(_field_differences(body, name, name, old.get(name), new.get(name))) for name in body.model_fields
+    }
     return {name: where for name, where in changed.items() if where}
 
 
-def _field(
+def _field_differences(
     body: type[BaseModel], name: str, path: str, old: Any, new: Any, hidden: bool = False
 ) -> Iterator[Difference]:
     """Walk one field of a body in both versions; null and absent are the same."""
@@ -87,24 +89,26 @@ def _field(
     hidden = hidden or mark(body, name, Secret) is not None
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         keyed = mark(body, name, KeyedBy)
-        pairs = _paired(cast("Sequence[Any]", old), cast("Sequence[Any]", new), keyed.key if keyed else None)
+        pairs = _pairs(cast("Sequence[Any]", old), cast("Sequence[Any]", new), keyed.key if keyed else None)
         for index, before, after in pairs:
-            yield from _value(inner, f"{path}[{index}]", before, after, hidden)
+            yield from _value_differences(inner, f"{path}[{index}]", before, after, hidden)
     elif not _same_text(body, name, old, new):
-        yield from _value(inner, path, old, new, hidden)
+        yield from _value_differences(inner, path, old, new, hidden)
 
 
-def _value(inner: type[BaseModel] | None, path: str, old: Any, new: Any, hidden: bool) -> Iterator[Difference]:
+def _value_differences(
+    inner: type[BaseModel] | None, path: str, old: Any, new: Any, hidden: bool
+) -> Iterator[Difference]:
     if isinstance(old, dict) and isinstance(new, dict):
         before, after = cast(Properties, old), cast(Properties, new)
         for key in {**before, **after}:
             at = f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key)}]"
-            yield from _field(inner or BaseModel, key, at, before.get(key), after.get(key), hidden)
+            yield from _field_differences(inner or BaseModel, key, at, before.get(key), after.get(key), hidden)
     elif old != new:
         yield Difference(path, "add" if old is None else "delete" if new is None else "update", old, new, hidden)
 
 
-def _paired(old: Sequence[Any], new: Sequence[Any], key: str | None) -> Iterator[tuple[int, Any, Any]]:
+def _pairs(old: Sequence[Any], new: Sequence[Any], key: str | None) -> Iterator[tuple[int, Any, Any]]:
     """Pair the entries of two lists, by key where that tells them apart, else by place; with the index to show."""
     before, after = _by_key(old, key), _by_key(new, key)
     if before is None or after is None:
@@ -141,7 +145,7 @@ def _same_text(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
 
 
 def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> list[Verdict]:
-    """Say of every changed input what the change does; a refusal gives way when another change replaces anyway."""
+    """Return what each changed input does; where one replaces anyway, refusals of others are left out."""
     found: list[Verdict] = []
     for name, where in differences(lifecycle.create_body, old, new).items():
         if mark(lifecycle.create_body, name, Local) is None:
@@ -176,7 +180,7 @@ def _is_smaller(new: Any, old: Any) -> bool:
 
 
 def changes(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> Properties:
-    """Return what an update must send: every input that changes in place, and what stands for one that was removed."""
+    """Return what an update sends: every input that changes in place, and what stands for one that was removed."""
     body = lifecycle.create_body
     sent: Properties = {}
     for verdict in verdicts(lifecycle, old, new):
@@ -204,7 +208,7 @@ def _matches(body: type[BaseModel], name: str, declared: Any, shown: Any) -> boo
 
 
 def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any) -> Any:
-    if not any(_field(body, name, name, prior, observed)) or _matches(body, name, prior, observed):
+    if not any(_field_differences(body, name, name, prior, observed)) or _matches(body, name, prior, observed):
         return prior
     inner = nested_body(body.model_fields[name].annotation)
     if inner is not None and isinstance(prior, dict) and isinstance(observed, dict):

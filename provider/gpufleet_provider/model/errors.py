@@ -1,4 +1,4 @@
-"""Every error of this project, and how it is worded: one line, nothing secret, and what to do.
+"""Every error of this project; each message is one line, shows no secret and tells what to do.
 
 CloudError
 ├── MissingKey          no API key is set for this cloud
@@ -6,20 +6,20 @@ CloudError
 ├── Forbidden           403: the key's role does not reach this far
 ├── NotFound            404, 410: the API itself says that it has no such resource
 ├── Invalid             400, 422 and kin: the request can never work as it stands
-├── Conflict            409 without words of stock
+├── Conflict            409 that does not speak of stock
 ├── OutOfCapacity       sold out; nothing was created
-├── InsufficientFunds   402, or words of credit
+├── InsufficientFunds   402, or an answer that speaks of credit
 ├── RateLimited         429, longer than we are ready to wait
-├── Unavailable         408, 5xx, no connection, no answer, or an answer that makes no sense
-├── Ambiguous           the same after a POST: what it asked for may have happened
+├── Unavailable         408, 5xx, no connection, no answer, or an answer that is not valid
+├── Ambiguous           the same after a POST: it may have been carried out
 ├── Stopped             the run was cancelled or its engine is gone: nothing was sent
-├── Refusal             it would lose or buy something unasked: nothing was done
+├── Refusal             it would lose or buy something that was not asked for: nothing was done
 ├── Unfinished          the resource exists and is not ready; its id is kept
 └── WaitEnded           a wait ended before its resource was ready; the resource may exist and cost money
     ├── WaitFailed      the cloud shows that it will not become what was asked for
     ├── WaitBlocked     held up by something that neither waiting nor replacing would cure
     ├── WaitTimedOut    the time is up
-    │   └── WaitUnanswered  no answer, or the key was refused, for so long that waiting on is of no use
+    │   └── WaitUnanswered  no answer, or the key was refused, for too long to go on waiting
     └── WaitCancelled   the run was cancelled, or its engine is gone
 """
 
@@ -36,14 +36,14 @@ from gpufleet_provider.model.fields import Properties
 
 
 class CloudError(Exception):
-    """A call did not do what was asked; `str()` is one line that says what was asked, the answer, and what to do."""
+    """A call failed; `str()` is one line with what was asked, the answer, and what to do."""
 
     status: int | None
     """The HTTP status, or None when there was no answer."""
     code: str
     """The vendor's error code, or an empty string."""
     answer: str
-    """The vendor's words, shortened and redacted, or an empty string."""
+    """The vendor's message, shortened and redacted, or an empty string."""
 
     def __init__(self, message: str, *, status: int | None = None, code: str = "", answer: str = "") -> None:
         super().__init__(message)
@@ -89,11 +89,11 @@ class RateLimited(CloudError):
 
 
 class Unavailable(CloudError):
-    """No connection, no answer, a fault of the cloud, or an answer that makes no sense; nothing follows from it."""
+    """No connection, no answer, a fault of the cloud, or an answer that is not valid; nothing follows from it."""
 
 
 class Ambiguous(CloudError):
-    """A POST was sent and no readable answer came back: what it asked for may have happened."""
+    """A POST was sent and no readable answer came back: it may have been carried out."""
 
 
 class Stopped(CloudError):
@@ -101,7 +101,7 @@ class Stopped(CloudError):
 
 
 class Refusal(CloudError):
-    """What was asked would lose or buy something behind the user's back: nothing was done."""
+    """It would lose or buy something that the user did not ask for: nothing was done."""
 
 
 class WaitEnded(CloudError):
@@ -131,7 +131,7 @@ class WaitTimedOut(WaitEnded):
 
 
 class WaitUnanswered(WaitTimedOut):
-    """The cloud did not answer, or refused the key, for so long that it makes no sense to wait on."""
+    """The cloud did not answer, or refused the key, for too long to go on waiting."""
 
 
 class WaitCancelled(WaitEnded):
@@ -170,7 +170,7 @@ def error_for(cloud: Cloud, call: str, status: int, text: str, *, repeatable: bo
 
     `call` is what was asked (`POST /compute/clusters`), `repeatable` whether asking twice would change nothing, `text`
     the reply's body, `secret` the API key, which never appears in the result. A 409 alone does not prove that anything
-    is sold out: the code or the words decide.
+    is sold out: the code or the message decides.
     """
     code, answer = (redacted(part, secret) for part in _code_and_message(cloud, text))
     kind = _kind(status, code, answer, text)
@@ -222,7 +222,7 @@ def _kind(status: int, code: str, answer: str, text: str) -> type[CloudError]:
 
 
 def advice(kind: type[CloudError], cloud: Cloud) -> str:
-    """Say what a user can do about an error of that kind, as a sentence without its full stop."""
+    """Return what a user can do about an error of that kind, as a sentence without its full stop."""
     if kind is Unauthorized:
         return (
             f"Set a valid key with `pulumi config set --secret {cloud.api_key_config}`, "
@@ -242,7 +242,7 @@ _ADVICE: dict[type[CloudError], str] = {
     RateLimited: "Run it again later, or with a smaller `--parallel`",
     Invalid: "Correct what it names, and run it again",
     Conflict: "Run it again once the resource has come to rest",
-    Ambiguous: "What it asked for may have happened all the same",
+    Ambiguous: "It may have been carried out all the same",
 }
 
 
@@ -280,7 +280,7 @@ def redacted(text: str, secret: str = "") -> str:
 
 
 def describe(error: BaseException) -> str:
-    """Return an error as one line: its own words if it has them for users, else that and where it is our fault."""
+    """Return an error as one line for users; one that nobody expected is named as a fault of ours, and where it is."""
     if isinstance(error, CloudError):
         return " ".join(str(error).split())
     what = ": ".join(filter(None, (type(error).__name__, redacted(str(error)))))
@@ -290,6 +290,6 @@ def describe(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Name the last three calls, as `operations.py:80 < dynamic.py:121`: enough for a report, and no values in it."""
+    """Return the last three calls, as `operations.py:80 < dynamic.py:121`: enough for a report, and no values in it."""
     frames = traceback.extract_tb(error.__traceback__)
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-3:])) or "?"

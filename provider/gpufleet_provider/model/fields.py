@@ -1,4 +1,4 @@
-"""What a field of a body is: the bodies' base classes, the marks that say what a field does, and rules across fields.
+"""Base classes of bodies, the marks that declare what a field does, types that bodies share, and rules across fields.
 
 A cloud's folder declares one module per resource, always in this order: create body, update body, info body, lifecycle.
 The create body is the inputs; the update body is exactly the inputs that change in place (every other changed input
@@ -56,7 +56,7 @@ def nested_body(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-# --- Marks: what a field does beyond the rule -----------------------------------------------------------------------
+# --- Marks: where a field departs from the rule -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Suggested:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """No reply shows this input: a refresh keeps what the program said."""
+    """No reply shows this input: a refresh keeps the declared value."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class CreateOnly:
-    """Looked at once, by create: a later change is a warning and nothing else."""
+    """Used by the create alone: a later change is warned of and has no effect."""
 
     reason: str
 
@@ -96,28 +96,28 @@ class GrowOnly:
 
 @dataclass(frozen=True)
 class WhenRemoved:
-    """What an update sends when the program no longer sets this input: the vendor keeps what a body omits."""
+    """What an update sends when the program no longer sets this input: vendors keep the value of what a body omits."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Required:
-    """Cannot be unset in place: taking it out of the program is refused with this advice."""
+    """Cannot be unset in place: removing it from the program is refused with this advice."""
 
     advice: str
 
 
 @dataclass(frozen=True)
 class KeyedBy:
-    """A list whose order means nothing: its entries are told apart by this key."""
+    """A list whose order means nothing: its entries are identified by this key."""
 
     key: str
 
 
 @dataclass(frozen=True)
 class Local:
-    """An input of ours: it steers the provider, is never sent to the cloud and is never a difference."""
+    """An input for the provider itself: never sent to the cloud, and never a difference."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ Version = Annotated[Text, MatchedBy(same_version)]
 """A version, of which a reply may show more or fewer parts than were declared."""
 
 
-# --- Rules: what check holds inputs against, across fields ----------------------------------------------------------
+# --- Rules across fields ----------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run does to a living resource whose inputs, or whose state, are not what they should be. No Pulumi in here."""
+"""Plans what a run does to an existing resource: nothing, an update in place, or a replacement, and what forbids it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Plan:
     detailed: dict[str, str]
     """Property path → `add`, `delete`, `update`, and the same with `_replace`."""
     refusal: str | None
-    """Why a run may not do it."""
+    """Why the run must not do it, or None."""
 
 
 def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
-    """Compare the inputs that a resource was last brought to with the declared ones, and look at how it stands."""
+    """Compare the inputs that a resource was last given with the declared ones, and see whether its wait has ended."""
     prior = prior_inputs(lifecycle, olds, news)
     found = verdicts(lifecycle, prior, news)
     if ENDED in prior:
@@ -50,7 +50,7 @@ def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
 def _loss(
     lifecycle: Lifecycle[Any], replaces: list[str], prior: Properties, olds: Properties, news: Properties
 ) -> str | None:
-    """Say what money a replacement would throw away, or spend a second time unasked; None if none."""
+    """Return why a replacement is refused: it would forfeit a prepaid term, or buy one again; None if it may go on."""
     is_over = lifecycle.ended(prior, olds) is not None
     if is_over and not set(replaces).intersection(lifecycle.term_fields):
         return ended_message(lifecycle, lost_term(lifecycle, prior, olds) or "")
@@ -58,9 +58,9 @@ def _loss(
 
 
 def forfeited_by_the_engine(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> str | None:
-    """Say what goes with a replacement that the engine decides by itself, without or against a diff; None if nothing.
+    """Return why a replacement that the engine decides on by itself is refused; None if it is not.
 
-    `--replace`, a taint, `replace_on_changes` and their kin replace what no changed input asks to replace.
+    `--replace`, a taint, `replace_on_changes` and the like replace a resource that no changed input would replace.
     """
     prior: Properties = olds.get(INPUTS) or {}
     why = "although no input asks for it (--replace, a taint, or an option of the resource does)"
@@ -78,7 +78,7 @@ def _forfeit(lifecycle: Lifecycle[Any], prior: Properties, olds: Properties, new
 
 
 def prior_inputs(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Properties:
-    """Return the inputs that a resource was last brought to, from its old outputs.
+    """Return the inputs that a resource was last given, from its old outputs.
 
     Outputs that hold none (a state written by hand) show some; what they cannot show is taken to be as declared.
     """

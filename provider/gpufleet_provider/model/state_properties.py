@@ -1,4 +1,4 @@
-"""Every hidden property that stands in users' state: a newer version reads them all, so none is ever renamed."""
+"""The hidden properties in users' state; a newer version reads those of every older one, so none is ever renamed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ IMPORT_ID = "__import_id"
 CREATE_FIRST = "__create_first"
 """The hidden input of a resource whose program wants a replacement created before what it replaces is deleted."""
 ENDED = "__ended"
-"""The hidden input that a read leaves behind when a prepaid resource is no more: what became of its term."""
+"""The hidden input that a read leaves behind when a prepaid resource is gone: what became of its term."""
 INPUTS = "__inputs"
 """The hidden output with the inputs that the resource was last brought to (a diff is given old outputs only)."""
 WAIT = "__wait"

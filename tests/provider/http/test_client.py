@@ -187,7 +187,7 @@ def test_a_post_without_a_readable_answer_is_ambiguous_and_never_repeated(fault:
     with pytest.raises(Ambiguous) as raised:
         client(script).request("POST", "/clusters", json={}, creates=creates)
     assert len(script.requests) == 1
-    assert "may have happened" in str(raised.value)
+    assert "may have been carried out" in str(raised.value)
 
 
 def test_a_read_that_answers_nothing_is_repeated():

@@ -1,4 +1,4 @@
-"""Until when a Together cluster is prepaid: Together takes it down then, and refunds nothing before."""
+"""The prepaid term of a Together cluster: Together deletes the cluster at its end, and refunds nothing before."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from gpufleet_provider.model.fields import Properties, parse_instant
 
 
 def ended(inputs: Properties, outputs: Properties) -> str | None:
-    """Say when the term ended, if there was one and it is over."""
+    """Return when the term ended, if there was one and it is over."""
     end = _end(inputs, outputs)
     return _rfc3339(end) if end is not None and end <= _now() else None
 
 
 def forfeits(inputs: Properties, outputs: Properties) -> str | None:
-    """Say what is left of the term, as what is forfeited; None if nothing."""
+    """Return what is left of the term, as what would be forfeited; None if nothing."""
     if not _is_prepaid(inputs, outputs):
         return None
     end = _end(inputs, outputs)
@@ -29,7 +29,7 @@ def _is_prepaid(inputs: Properties, outputs: Properties) -> bool:
 
 
 def _end(inputs: Properties, outputs: Properties) -> datetime.datetime | None:
-    """Return when the term ends: as shown, as declared, or reckoned from its beginning and length."""
+    """Return when the term ends: as shown, as declared, or computed from its start and length."""
     if not _is_prepaid(inputs, outputs):
         return None
     for text in (outputs.get("reservation_end_time"), inputs.get("reservation_end_time")):

@@ -1,4 +1,4 @@
-"""What a Together cluster's inputs are held against across fields; what is wrong with one field its type says."""
+"""Rules across the inputs of a Together cluster; what concerns one input alone is in its type."""
 
 from __future__ import annotations
 

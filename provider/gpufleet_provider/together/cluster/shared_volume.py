@@ -1,4 +1,4 @@
-"""The volume that a Together cluster is created with: the volumes' own call grows it, and it goes with the cluster.
+"""The volume that a Together cluster is created with: it grows by a call of its own, and is deleted with the cluster.
 
 Only the volume that the inputs declare is ever touched, and only where its name tells it from every other.
 """
