@@ -21,6 +21,7 @@ from typing import Any
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.errors import (
     CloudError,
+    NotFound,
     Stopped,
     Unavailable,
     WaitCancelled,
@@ -122,7 +123,17 @@ class Watcher:
         something. Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
         """
         listed = self._lists.ask(within_seconds).by_id.get(id)
-        return listed if listed is not None else self._asked_by_id(id)
+        return self._asked_by_id(id) if listed is None else self._complete(id, listed)
+
+    def _complete(self, id: str, listed: Properties) -> Properties:
+        """Return the raw reply for a listed resource: its row, or the reply by id where rows lack fields."""
+        if self._lifecycle.list_shows_all:
+            return listed
+        try:
+            return self._asked_by_id(id)
+        except NotFound:
+            # What the list shows is not gone, whatever the cloud answers by id.
+            return listed
 
     def _asked_by_id(self, id: str) -> Properties:
         # A list that comes back short must not turn into a thousand questions at once.
@@ -182,10 +193,10 @@ class Watcher:
     def _answer(self, waiter: _Waiter) -> Properties | CloudError | None:
         """Return what is new: a reply, NotFound when list and cloud agree on that, another error for a failed poll."""
         news = waiter.take()
-        if not isinstance(news, _Absent):
-            return news
         try:
-            return self._asked_by_id(waiter.id)
+            if isinstance(news, _Absent):
+                return self._asked_by_id(waiter.id)
+            return self._complete(waiter.id, news) if isinstance(news, dict) else news
         except CloudError as error:
             return error
 
@@ -257,7 +268,10 @@ class Watcher:
                     waiter.tell(outcome)
                 elif waiter.since <= outcome.started:
                     # An older list may still show what was before the create or the update that is waited for.
-                    waiter.tell(outcome.by_id.get(waiter.id, _ABSENT))
+                    row = outcome.by_id.get(waiter.id, _ABSENT)
+                    # Where rows lack fields, an unchanged row is news as well: as a copy it is told again.
+                    copied = isinstance(row, dict) and not self._lifecycle.list_shows_all
+                    waiter.tell(dict(row) if copied else row)
 
 
 # --- All watchers of this process -------------------------------------------------------------------------------------

@@ -294,6 +294,26 @@ def test_what_the_list_lacks_is_asked_for_by_id(cloud: FakeCloud, watcher: Watch
     assert cloud.calls == {"GET all": 2, "GET one": 2}
 
 
+def test_where_a_list_lacks_fields_what_it_shows_is_asked_for_by_id(
+    cloud: FakeCloud, client: CloudClient, monkeypatch: pytest.MonkeyPatch, threads: Threads
+):
+    monkeypatch.setattr(Things, "list_shows_all", False)
+    monkeypatch.setattr(
+        Things, "list_all", lambda self, client: [{"id": "a"} for _ in client.request("GET", "/things")]
+    )
+    watcher = Watcher(Things(), client, poll_seconds=0.02)
+    cloud.set("a", "Making")
+    assert watcher.fresh("a") == {"id": "a", "status": "Making"}
+    threads.run("wait", lambda: watcher.wait("a", judge, deadline_seconds=PATIENTLY))
+    until(lambda: cloud.calls["GET one"] >= 3)
+    # The row of the list stays as it is.
+    cloud.set("a", "Ready")
+    assert threads.join()["wait"] == {"id": "a", "status": "Ready"}
+    cloud.set("a", None)
+    assert watcher.fresh("a") == {"id": "a"}
+    watcher.cancel_all("the test is over")
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
