@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gpufleet_provider.model.comparing import differences, verdicts
-from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark, nested_body
+from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark, nested_bodies
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
 
@@ -214,7 +214,7 @@ def _owner(body: type[BaseModel], location: Location) -> type[BaseModel] | None:
     owner: type[BaseModel] | None = body
     for part in location[:-1]:
         if isinstance(part, str) and owner is not None and part in owner.model_fields:
-            owner = nested_body(owner.model_fields[part].annotation)
+            owner = nested_bodies(owner)[part]
     return owner
 
 
@@ -248,7 +248,7 @@ def _unknown_values(
             yield Failure(
                 f"{at}{name}", f"{value!r} is not a value known to this version and is passed on as it is{hint}"
             )
-        inner = nested_body(body.model_fields[name].annotation)
+        inner = nested_bodies(body)[name]
         entries = cast("list[Any]", value) if isinstance(value, list) else [value]
         for index, entry in enumerate(entries):
             if inner is not None and isinstance(entry, dict):

@@ -26,7 +26,7 @@ from gpufleet_provider.model.fields import (
     Secret,
     WhenRemoved,
     mark,
-    nested_body,
+    nested_bodies,
 )
 from gpufleet_provider.model.lifecycle import Action, Effect, Lifecycle
 
@@ -84,8 +84,7 @@ def _field_differences(
     body: type[BaseModel], name: str, path: str, old: Any, new: Any, hidden: bool = False
 ) -> Iterator[Difference]:
     """Walk one field of a body in both versions; null and absent are the same."""
-    field = body.model_fields.get(name)
-    inner = nested_body(field.annotation) if field is not None else None
+    inner = nested_bodies(body).get(name)
     hidden = hidden or mark(body, name, Secret) is not None
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         keyed = mark(body, name, KeyedBy)
@@ -210,7 +209,7 @@ def _matches(body: type[BaseModel], name: str, declared: Any, shown: Any) -> boo
 def _corrected_value(body: type[BaseModel], name: str, prior: Any, observed: Any) -> Any:
     if not any(_field_differences(body, name, name, prior, observed)) or _matches(body, name, prior, observed):
         return prior
-    inner = nested_body(body.model_fields[name].annotation)
+    inner = nested_bodies(body)[name]
     if inner is not None and isinstance(prior, dict) and isinstance(observed, dict):
         return corrected(inner, cast(Properties, prior), cast(Properties, observed))
     keyed = mark(body, name, KeyedBy)

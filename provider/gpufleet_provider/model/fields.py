@@ -56,6 +56,12 @@ def nested_body(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+@functools.cache
+def nested_bodies(body: type[BaseModel]) -> Mapping[str, type[BaseModel] | None]:
+    """Return, by field of a body, the model inside its annotation, or None."""
+    return {name: nested_body(field.annotation) for name, field in body.model_fields.items()}
+
+
 # --- Marks: where a field departs from the rule -----------------------------------------------------------------------
 
 

@@ -8,16 +8,22 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from gpufleet_provider.model.fields import Body, Info, Properties, ShownAs, mark, nested_body
+from gpufleet_provider.model.fields import Body, Info, Properties, ShownAs, Unreadable, mark, nested_bodies
 
 
 @functools.cache
 def readable_fields(create_body: type[Body], info_body: type[Info]) -> Mapping[str, str]:
-    """Return the inputs that replies show, each with the path at which they do: its own name, or its `ShownAs`."""
-    paths = {
-        name: shown.path if (shown := mark(create_body, name, ShownAs)) else name for name in create_body.model_fields
-    }
-    return {name: path for name, path in paths.items() if path.partition(".")[0] in info_body.model_fields}
+    """Return the inputs that replies show, each with the path at which they do: its own name, or its `ShownAs`.
+
+    One that is marked `Unreadable` is never among them: what replies have under its name is something else.
+    """
+    paths: dict[str, str] = {}
+    for name in create_body.model_fields:
+        shown = mark(create_body, name, ShownAs)
+        path = name if shown is None else shown.path
+        if path.partition(".")[0] in info_body.model_fields and mark(create_body, name, Unreadable) is None:
+            paths[name] = path
+    return paths
 
 
 def readable_inputs(create_body: type[Body], info: Info, declared: Properties) -> Properties:
@@ -29,7 +35,7 @@ def readable_inputs(create_body: type[Body], info: Info, declared: Properties) -
     inputs: Properties = {}
     for name, path in readable_fields(create_body, type(info)).items():
         shown = functools.reduce(lambda value, part: getattr(value, part, None), path.split("."), cast(Any, info))
-        value = _plain(shown, nested_body(create_body.model_fields[name].annotation))
+        value = _plain(shown, nested_bodies(create_body)[name])
         if value or (value not in (None, "", {}) and name in declared):
             inputs[name] = value
     return inputs
@@ -40,6 +46,5 @@ def _plain(value: Any, body: type[BaseModel] | None) -> Any:
         return [_plain(entry, body) for entry in cast("list[Any]", value)]
     if body is None or not isinstance(value, BaseModel):
         return value
-    fields = {name: nested_body(field.annotation) for name, field in body.model_fields.items()}
-    plain = {name: _plain(getattr(value, name, None), inner) for name, inner in fields.items()}
+    plain = {name: _plain(getattr(value, name, None), inner) for name, inner in nested_bodies(body).items()}
     return {name: entry for name, entry in plain.items() if entry not in (None, "", {})}

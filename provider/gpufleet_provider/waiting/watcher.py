@@ -270,8 +270,9 @@ class Watcher:
                     # An older list may still show what was before the create or the update that is waited for.
                     row = outcome.by_id.get(waiter.id, _ABSENT)
                     # Where rows lack fields, an unchanged row is news as well: as a copy it is told again.
-                    copied = isinstance(row, dict) and not self._lifecycle.list_shows_all
-                    waiter.tell(dict(row) if copied else row)
+                    if isinstance(row, dict) and not self._lifecycle.list_shows_all:
+                        row = dict(row)
+                    waiter.tell(row)
 
 
 # --- All watchers of this process -------------------------------------------------------------------------------------

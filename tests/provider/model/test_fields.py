@@ -15,6 +15,7 @@ from gpufleet_provider.model.fields import (
     MatchedBy,
     Secret,
     ShownAs,
+    Unreadable,
     Version,
     mark,
     marked,
@@ -42,6 +43,7 @@ class MachineCreate(Body):
     disks: list[Disk] | None = None
     tags: dict[str, str] | None = None
     on: bool | None = None
+    size: Annotated[str | None, Unreadable("replies have the size of something else under that name")] = None
 
 
 class Site(Info):
@@ -64,6 +66,7 @@ class MachineInfo(Info):
     disks: list[DiskInfo] | None
     tags: dict[str, str] | None
     on: bool | None
+    size: str | None
 
 
 def shown(reply: dict[str, Any], **declared: Any) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def test_readable_fields_are_those_that_both_bodies_have() -> None:
     ("reply", "declared", "inputs"),
     [
         ({}, {}, {}),
-        ({"name": "a", "id": "m-1"}, {}, {"name": "a"}),
+        ({"name": "a", "id": "m-1", "size": "L"}, {}, {"name": "a"}),
         ({"site": {"place": "here"}, "desired": 8}, {}, {"place": "here", "wanted": 8}),
         ({"site": {"place": None}}, {}, {}),
         ({"site": None}, {"place": "here"}, {}),
