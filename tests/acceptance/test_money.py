@@ -85,7 +85,7 @@ def test_a_term_that_ended_is_kept_and_not_bought_again(real_time: Stack, billin
     assert "not bought again automatically" in refresh.output
     assert cluster(stack)["outputs"]["status"] == "Ended" and cluster(stack)["id"] == id
     bought = posts(stack)
-    refused(stack.preview(), "the prepaid term ended at", "take it out of the program, or set a new term")
+    refused(stack.preview(), "the prepaid term ended at", "remove it from the program, or set a new term")
     refused(stack.up(), "the prepaid term ended at")
     assert posts(stack) == bought and list(cluster_ids(stack)) == [id]
 
