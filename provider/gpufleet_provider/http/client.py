@@ -36,46 +36,19 @@ import httpx
 import tenacity
 
 from gpufleet_provider import __version__
-from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut, stop_posting, stopped
+from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import (
     Ambiguous,
     CloudError,
-    Conflict,
-    Forbidden,
-    InsufficientFunds,
     Invalid,
-    MissingKey,
-    NotFound,
-    OutOfCapacity,
     RateLimited,
     Stopped,
-    Unauthorized,
     Unavailable,
     advice,
     error_for,
     redacted,
 )
-
-__all__ = [
-    "Ambiguous",
-    "CloudClient",
-    "CloudError",
-    "Conflict",
-    "Forbidden",
-    "InsufficientFunds",
-    "Invalid",
-    "MissingKey",
-    "NotFound",
-    "OutOfCapacity",
-    "RateLimited",
-    "Stopped",
-    "Unauthorized",
-    "Unavailable",
-    "segment",
-    "stop_posting",
-    "stopped",
-]
 
 IN_FLIGHT = 32
 """Requests in flight per account, however many threads wait."""
@@ -98,7 +71,7 @@ def segment(id: str) -> str:
     """Percent-encode an id as one segment of a path; raises Invalid for one that would address something else."""
     if not id.strip() or id in (".", ".."):
         # `/clusters/` + "" would address the whole list.
-        raise Invalid(f"{id!r} is no id of a resource; nothing was asked")
+        raise Invalid(f"{id!r} is not an id of a resource; nothing was sent")
     return urllib.parse.quote(id, safe="")
 
 
@@ -106,12 +79,12 @@ def segment(id: str) -> str:
 
 
 class _Retry(Exception):
-    """This attempt may be repeated; `error` is what is raised when it is not."""
+    """This attempt may be repeated, for `retry_seconds` from the first failure; after that `error` is raised."""
 
-    def __init__(self, error: CloudError, patience_seconds: float, after_seconds: float | None = None) -> None:
+    def __init__(self, error: CloudError, retry_seconds: float, after_seconds: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
-        self.patience_seconds = patience_seconds
+        self.retry_seconds = retry_seconds
         self.after_seconds = after_seconds
 
 
@@ -150,10 +123,10 @@ class CloudClient:
         back_off_seconds: float = 0.5,
     ) -> None:
         if not re.fullmatch(r"[!-~]+", api_key):
-            # As a header it would fail in words that quote it.
+            # As a header it would fail with a message that quotes it.
             raise Invalid(
-                f"{cloud.title}: the key in {cloud.api_key_config} or {cloud.api_key_environment} is no API key: "
-                "it has blanks, line breaks or other characters that no header can carry"
+                f"{cloud.title}: the key in {cloud.api_key_config} or {cloud.api_key_environment} is not an API key: "
+                "it has blanks, line breaks or other characters that an HTTP header cannot carry"
             )
         self.cloud = cloud
         self.base_url = base_url.rstrip("/")
@@ -220,7 +193,7 @@ class CloudClient:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Retry),
             wait=self._wait_seconds,
-            stop=_Patience(),
+            stop=_RetryTime(),
             sleep=self._sleep,
             reraise=True,
         )
@@ -256,20 +229,22 @@ class CloudClient:
                 answer = None
             if isinstance(answer, dict):
                 return cast(Any, answer)
-            raise self._unclear(f"{call} answered {status} with something that is no JSON object", repeatable, status)
+            raise self._unclear(
+                f"{call} answered {status} with something that is not a JSON object", repeatable, status
+            )
         if 300 <= status < 400:
-            words = f"{call} answered {status}, a redirect, which is not followed"
+            message = f"{call} answered {status}, a redirect, which is not followed"
             if not repeatable and status not in (301, 307, 308):
-                raise self._unclear(words, repeatable, status)
-            raise Invalid(f"{self.cloud.title}: {words}. Correct {self.cloud.base_url_config}", status=status)
+                raise self._unclear(message, repeatable, status)
+            raise Invalid(f"{self.cloud.title}: {message}. Correct {self.cloud.base_url_config}", status=status)
         text = reply.text[:_BODY_CHARACTERS_TO_EXPLAIN]
         error = error_for(self.cloud, call, status, text, repeatable=repeatable, secret=self._api_key)
         allowed = reply.headers.get("x-should-retry")
         wanted = status == 429 or (repeatable and (status == 408 or status >= 500 or allowed == "true"))
         if not wanted or allowed == "false":
             raise error
-        patience_seconds = 900 if isinstance(error, RateLimited) and not call.startswith("GET ") else 60
-        raise _Retry(error, patience_seconds, _retry_after_seconds(reply.headers))
+        retry_seconds = 900 if isinstance(error, RateLimited) and not call.startswith("GET ") else 60
+        raise _Retry(error, retry_seconds, _retry_after_seconds(reply.headers))
 
     def _explained(self, fault: Exception, call: str, repeatable: bool) -> Exception:
         """Say what a transport error means: nothing sent (repeat), or no answer (repeat, or ambiguous)."""
@@ -279,23 +254,23 @@ class CloudClient:
         if isinstance(fault, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
             return Invalid(f"{title}: {call} cannot be sent to {at}. Check {self.cloud.base_url_config} and the key")
         if isinstance(fault, _NOTHING_SENT):
-            message = f"{title}: {call} reached nobody at {at}: {self._words(fault)}. "
+            message = f"{title}: {call} could not connect to {at}: {self._reason(fault)}. "
             if _is_loopback(self.base_url):
                 return _Retry(Unavailable(message + "If the simulator is meant, start it with `gpufleet simulate`"), 5)
             message += f"Check the network, the proxy (HTTPS_PROXY) and {self.cloud.base_url_config}"
             return Unavailable(message) if "CERTIFICATE_VERIFY_FAILED" in message else _Retry(Unavailable(message), 30)
-        words = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._words(fault)
-        return self._unclear(f"{call} at {at}: {words}", repeatable, None)
+        reason = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._reason(fault)
+        return self._unclear(f"{call} at {at}: {reason}", repeatable, None)
 
-    def _unclear(self, words: str, repeatable: bool, status: int | None) -> Exception:
+    def _unclear(self, message: str, repeatable: bool, status: int | None) -> Exception:
         kind = Unavailable if repeatable else Ambiguous
-        error = kind(f"{self.cloud.title}: {words}. {advice(kind, self.cloud)}", status=status)
+        error = kind(f"{self.cloud.title}: {message}. {advice(kind, self.cloud)}", status=status)
         return _Retry(error, 60) if repeatable else error
 
     def _stopped(self, call: str) -> Stopped:
         return Stopped(f"{self.cloud.title}: {call} was not carried out: {STOP.reason}")
 
-    def _words(self, fault: Exception) -> str:
+    def _reason(self, fault: Exception) -> str:
         return redacted(str(fault), self._api_key).rstrip(".") or type(fault).__name__
 
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
@@ -315,8 +290,8 @@ def _fault(state: tenacity.RetryCallState) -> _Retry:
     return fault
 
 
-class _Patience:
-    """Whether a request has been tried for long enough, counted from its first failure: waiting for a slot is free."""
+class _RetryTime:
+    """Whether the time for retries is up, counted from the first failure: waiting for a slot does not count."""
 
     def __init__(self) -> None:
         self._failed_at: float | None = None
@@ -324,11 +299,11 @@ class _Patience:
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         now = time.monotonic()
         self._failed_at = now if self._failed_at is None else self._failed_at
-        return STOP.called.is_set() or now - self._failed_at + state.upcoming_sleep > _fault(state).patience_seconds
+        return STOP.called.is_set() or now - self._failed_at + state.upcoming_sleep > _fault(state).retry_seconds
 
 
 def _retry_after_seconds(headers: httpx.Headers) -> float | None:
-    """Read `retry-after-ms` or `Retry-After` (seconds or a date); None when there is none or it makes no sense."""
+    """Read `retry-after-ms` or `Retry-After` (seconds or a date); None when it is missing or invalid."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:

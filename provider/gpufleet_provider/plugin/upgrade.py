@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from google.protobuf import empty_pb2
 
-from gpufleet_provider.http import client as http
+from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.plugin import engine_log, serving, watchdog
 from gpufleet_provider.waiting.watcher import cancel_everything
 
@@ -176,7 +176,7 @@ class _Shims:
 
 def cancel() -> empty_pb2.Empty:
     """Answer the engine's Cancel: waits end and keep their ids, and nothing new is created."""
-    http.stop_posting("the run was cancelled")
+    stop_posting("the run was cancelled")
     cancel_everything("the run was cancelled")
     return empty_pb2.Empty()
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from gpufleet_provider.http import client as http
+from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.waiting.watcher import cancel_everything
 
 INTERVAL_SECONDS = 1.0
@@ -37,7 +37,7 @@ def look() -> bool:
         socket.create_connection(_engine, timeout=2).close()
     except ConnectionRefusedError:
         # The engine's port is on this machine: a refusal proves that nobody listens.
-        http.stop_posting("the engine is gone")
+        stop_posting("the engine is gone")
         return False
     except OSError:
         # An engine that is too busy to answer, or a lack of sockets here, proves nothing.

@@ -12,7 +12,7 @@ from gpufleet_provider.plugin import watchdog
 @pytest.fixture
 def stops(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     reasons: list[str] = []
-    monkeypatch.setattr("gpufleet_provider.http.client.stop_posting", reasons.append)
+    monkeypatch.setattr(watchdog, "stop_posting", reasons.append)
     yield reasons
 
 
