@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 import pulumi
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.model.state_properties import CREATE_FIRST, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from pulumi.dynamic import Resource
 from typing_extensions import Self
 
@@ -124,12 +125,13 @@ class CloudResource(Resource):
             lambda known: offered_name(resource_name, organization, cast(str, known))
         )
 
-    def _report_wait(self, wait: Mapping[str, str] | None) -> None:
+    def _report_wait(self, hidden: Mapping[str, Any] | None) -> None:
         """End the run for a resource that exists and is not ready, where the plugin server had no way to say so."""
-        if not wait or pulumi.runtime.is_dry_run():
+        wait = UnfinishedWait.from_property(hidden)
+        if wait is None or pulumi.runtime.is_dry_run():
             return
         outcome = {
             "pending": "is not ready yet, and the next `pulumi up` goes on waiting",
             "failed": "failed while it was set up, and the next `pulumi up` replaces it",
-        }[wait["state"]]
-        raise pulumi.RunError(f"{self._token} {self.pulumi_resource_name!r} {outcome}: {wait['words']}")
+        }[wait.state]
+        raise pulumi.RunError(f"{self._token} {self.pulumi_resource_name!r} {outcome}: {wait.message}")

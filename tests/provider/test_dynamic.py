@@ -12,10 +12,9 @@ import pytest
 from gpufleet_provider import CLOUDS, dynamic
 from gpufleet_provider.clouds import lifecycle_of, lifecycles_of
 from gpufleet_provider.dynamic import DynamicProvider
-from gpufleet_provider.model import planning
+from gpufleet_provider.model import state_properties
 from gpufleet_provider.model.errors import MissingKey, Refusal
 from gpufleet_provider.model.state_properties import INPUTS
-from gpufleet_provider.operations import service as operations
 from gpufleet_provider.operations.adoption import KnownIds
 from gpufleet_provider.operations.call import CALL, Call
 from pulumi.dynamic import Config, ConfigureRequest
@@ -214,4 +213,4 @@ def test_a_read_returns_inputs_and_gone_is_an_empty_id(desk: Desk) -> None:
 
 
 def test_constants_of_the_state_keep_their_names() -> None:
-    assert (planning.INPUTS, planning.WAIT, operations.INPUTS, operations.WAIT) == ("__inputs", "__wait") * 2
+    assert (state_properties.INPUTS, state_properties.WAIT) == ("__inputs", "__wait")

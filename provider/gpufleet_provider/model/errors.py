@@ -10,7 +10,7 @@ CloudError
 ├── OutOfCapacity       sold out; nothing was created
 ├── InsufficientFunds   402, or words of credit
 ├── RateLimited         429, longer than we are ready to wait
-├── Unavailable         408, 5xx, no connection, no answer, or an answer that makes no sense
+├── Unavailable         408, 5xx, no connection, no answer, or an answer that is not valid
 ├── Ambiguous           the same after a POST: what it asked for may have happened
 ├── Stopped             the run was cancelled or its engine is gone: nothing was sent
 ├── Refusal             it would lose or buy something unasked: nothing was done
@@ -31,6 +31,7 @@ import traceback
 
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 
 
 class CloudError(Exception):
@@ -87,7 +88,7 @@ class RateLimited(CloudError):
 
 
 class Unavailable(CloudError):
-    """No connection, no answer, a fault of the cloud, or an answer that makes no sense; nothing follows from it."""
+    """No connection, no answer, a fault of the cloud, or an answer that is not valid; nothing follows from it."""
 
 
 class Ambiguous(CloudError):
@@ -129,7 +130,7 @@ class WaitTimedOut(WaitEnded):
 
 
 class WaitUnanswered(WaitTimedOut):
-    """The cloud did not answer, or refused the key, for so long that it makes no sense to wait on."""
+    """The cloud did not answer, or refused the key, for so long that waiting on is of no use."""
 
 
 class WaitCancelled(WaitEnded):
@@ -139,8 +140,9 @@ class WaitCancelled(WaitEnded):
 class Unfinished(CloudError):
     """The resource exists and is not ready: a partial failure, which keeps its id and what is known of it."""
 
-    def __init__(self, message: str, id: str, outputs: Properties) -> None:
-        super().__init__(message)
+    def __init__(self, wait: UnfinishedWait, id: str, outputs: Properties) -> None:
+        super().__init__(wait.message)
+        self.wait = wait
         self.id = id
         self.outputs = outputs
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, Literal
 
 from gpufleet_provider.model.checking import ended_message, lost_term
 from gpufleet_provider.model.comparing import changes, corrected
@@ -27,7 +27,8 @@ from gpufleet_provider.model.fields import Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
 from gpufleet_provider.model.planning import forfeited_by_the_engine, prior_inputs
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import ACCEPTED_UNIX_SECONDS, ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
+from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations.adoption import (
     Account,
     certain_list,
@@ -43,6 +44,8 @@ from gpufleet_provider.operations.adoption import (
 from gpufleet_provider.operations.call import CALL
 from gpufleet_provider.plugin import watchdog
 from gpufleet_provider.waiting.wait import GRACE_SECONDS, age
+
+During = Literal["create", "update"]
 
 # --- Create ---------------------------------------------------------------------------------------------------------
 
@@ -98,8 +101,8 @@ def _taken_over(account: Account, id: str, shown: Properties, inputs: Properties
     try:
         return _brought(account, id, outputs, shown, inputs, deadline, "update")
     except Exception as error:
-        words = f"{id} was taken over and is as it was, because an update failed: {describe(error)}"
-        return {**outputs, WAIT: {"state": "pending", "words": words, "during": "update"}}
+        message = f"{id} was taken over and is as it was, because an update failed: {describe(error)}"
+        return {**outputs, WAIT: UnfinishedWait("pending", message).to_property()}
 
 
 # --- Read -----------------------------------------------------------------------------------------------------------
@@ -144,7 +147,7 @@ def read(account: Account, id: str, outputs: Properties) -> tuple[Properties, Pr
     if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
         during = _during(outputs)
         state = "failed" if stands.state == "failed" and during == "create" else "pending"
-        result[WAIT] = {"state": state, "words": stands.message, "during": during}
+        result[WAIT] = UnfinishedWait(state, stands.message, during).to_property()
     return result, now
 
 
@@ -172,7 +175,7 @@ def update(account: Account, id: str, olds: Properties, inputs: Properties) -> P
 
 
 def _brought(
-    account: Account, id: str, olds: Properties, prior: Properties, inputs: Properties, deadline: float, during: str
+    account: Account, id: str, olds: Properties, prior: Properties, inputs: Properties, deadline: float, during: During
 ) -> Properties:
     lifecycle = account.lifecycle
     sent = changes(lifecycle, prior, inputs)
@@ -194,13 +197,15 @@ def _warn_of_ignored(account: Account, outputs: Properties, asked: Properties) -
         CALL.get().warn(f"{account.lifecycle.token}: the cloud accepted the update, but {words}")
 
 
-def _during(outputs: Properties) -> str:
+def _during(outputs: Properties) -> During:
     """Say whether a resource is still being created; a state that does not say so holds one that has been ready."""
-    return _wait_of(outputs).get("during", "update")
+    wait = UnfinishedWait.from_outputs(outputs)
+    return wait.during if wait is not None else "update"
 
 
-def _wait_of(outputs: Properties) -> Properties:
-    return outputs.get(WAIT) or {}
+def _accepted_unix_seconds(outputs: Properties) -> float | None:
+    wait = UnfinishedWait.from_outputs(outputs)
+    return wait.accepted_unix_seconds if wait is not None else None
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
@@ -270,7 +275,7 @@ def _ask_to_delete(account: Account, id: str, outputs: Properties) -> None:
 
 def _seconds_until_shown(outputs: Properties) -> float:
     """Return for how long a 404 may still mean that the cloud does not show yet what it has accepted."""
-    accepted: float | None = _wait_of(outputs).get(ACCEPTED_UNIX_SECONDS)
+    accepted = _accepted_unix_seconds(outputs)
     return 0.0 if accepted is None else max(0.0, min(GRACE_SECONDS, accepted + GRACE_SECONDS - time.time()))
 
 
@@ -314,7 +319,7 @@ def _on_its_way_out(account: Account, id: str) -> bool:
 
 
 def _awaited(
-    account: Account, id: str, inputs: Properties, deadline: float, olds: Properties, during: str
+    account: Account, id: str, inputs: Properties, deadline: float, olds: Properties, during: During
 ) -> Properties:
     """Wait until the resource is ready and return its outputs; what ends the wait early stands under `__wait`.
 
@@ -333,8 +338,7 @@ def _awaited(
 
     known = {**_without_wait(olds), lifecycle.id_field: id}
     kept_beside = {INPUTS: inputs, ACCOUNT: account.client.mark}
-    accepted: float | None = _wait_of(olds).get(ACCEPTED_UNIX_SECONDS) if olds else time.time()
-    unseen: Properties = {} if accepted is None else {ACCEPTED_UNIX_SECONDS: accepted}
+    accepted = _accepted_unix_seconds(olds) if olds else time.time()
     try:
         raw = account.watcher.wait(id, judge, deadline_seconds=_remaining(deadline), progress=CALL.get().progress)
         warn_of_twins(account, id, inputs)
@@ -343,13 +347,12 @@ def _awaited(
         # What has been ready once holds work: that it fails is no reason to replace it.
         for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
-        state = "failed" if for_good else "pending"
-        wait = {"state": state, "words": f"{describe(ended)}{kept}", "during": during}
-        wait = {**wait, **unseen} if ended.raw is None else wait
-        return {**_shown(lifecycle, ended.raw, known), **kept_beside, WAIT: wait}
+        since = accepted if ended.raw is None else None
+        wait = UnfinishedWait("failed" if for_good else "pending", f"{describe(ended)}{kept}", during, since)
+        return {**_shown(lifecycle, ended.raw, known), **kept_beside, WAIT: wait.to_property()}
     except Exception as error:
-        wait = {"state": "pending", "words": describe(error), "during": during, **unseen}
-        return {**known, **kept_beside, WAIT: wait}
+        wait = UnfinishedWait("pending", describe(error), during, accepted)
+        return {**known, **kept_beside, WAIT: wait.to_property()}
 
 
 def _shown(lifecycle: Lifecycle[Any], raw: Properties | None, known: Properties) -> Properties:

@@ -24,7 +24,8 @@ from pulumi.runtime.proto import provider_pb2
 
 from gpufleet_provider.model.errors import CloudError, Unfinished, describe
 from gpufleet_provider.model.fields import Properties
-from gpufleet_provider.model.state_properties import PROVIDER, WAIT
+from gpufleet_provider.model.state_properties import PROVIDER
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations.call import CALL, Call
 from gpufleet_provider.plugin import engine_log
 
@@ -229,10 +230,14 @@ def _call_of(request: Any) -> Generator[None]:
 
 def _finished(result: ReplyT, request: Any) -> ReplyT:
     """Return the result of a provider's call; raises Unfinished for a resource that is not ready."""
-    if isinstance(result, CreateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise Unfinished(outputs[WAIT]["words"], result.id, {**outputs, PROVIDER: request.properties[PROVIDER]})
-    if isinstance(result, UpdateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise Unfinished(outputs[WAIT]["words"], request.id, {**outputs, PROVIDER: request.news[PROVIDER]})
+    if isinstance(result, (CreateResult, UpdateResult)):
+        outputs = cast(Properties, result.outs)
+        wait = UnfinishedWait.from_outputs(outputs)
+        if wait is not None:
+            id, bag = (
+                (result.id, request.properties) if isinstance(result, CreateResult) else (request.id, request.news)
+            )
+            raise Unfinished(wait, id, {**outputs, PROVIDER: bag[PROVIDER]})
     return result
 
 
