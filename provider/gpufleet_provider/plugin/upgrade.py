@@ -179,13 +179,3 @@ def cancel() -> empty_pb2.Empty:
     stop_posting("the run was cancelled")
     cancel_everything("the run was cancelled")
     return empty_pb2.Empty()
-
-
-def stock_call() -> tuple[Any, Any] | None:
-    """Return request and context of the stock handler that this thread is in; None if it is in none."""
-    frame = inspect.currentframe() if engine_log.engine_address() is not None else None
-    while frame is not None:
-        if "context" in frame.f_locals and serving.is_request(frame.f_locals.get("request")):
-            return frame.f_locals["request"], frame.f_locals["context"]
-        frame = frame.f_back
-    return None

@@ -1,4 +1,4 @@
-"""The plugin ends with its engine: a forgotten plugin that posts after the next run has looked is a second cluster."""
+"""Exits when the engine is gone, so that it cannot create a cluster after the next run has looked for one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def start(engine_address: str) -> None:
     threading.Thread(target=_watch, name="engine-watchdog", daemon=True).start()
 
 
-def look() -> bool:
-    """Ask now whether the engine is still there; once it is not, nothing is posted any more.
+def stop_if_engine_is_gone() -> bool:
+    """Ask whether the engine is still there, and return whether it is; once it is not, nothing is posted any more.
 
-    Asked ahead of every create, too: a second may be enough for the next run to have looked. Where nothing is watched
-    (no plugin process), the answer is yes.
+    Called before every create, too: within a second the next run may have looked for what this one created. Where
+    nothing is watched (no plugin process), the answer is yes.
     """
     if _engine is None:
         return True
@@ -49,7 +49,7 @@ def _watch() -> None:
     refusals = 0
     while refusals < REFUSALS_IN_A_ROW:
         time.sleep(INTERVAL_SECONDS)
-        refusals = 0 if look() else refusals + 1
+        refusals = 0 if stop_if_engine_is_gone() else refusals + 1
     cancel_everything("the engine is gone")
     time.sleep(GRACE_SECONDS)
     # Nobody is left to answer to: the server's threads, some in a request, would keep an ordinary exit waiting.
