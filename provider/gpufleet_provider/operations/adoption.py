@@ -1,8 +1,8 @@
 """Adoption: decides whether an existing resource belongs to this program.
 
-It may be left from an interrupted run, made by a create whose answer was lost, or named by the user for import. Neither
-API has an ownership mark. A name that the resource class made out of the program is one; an id that the state already
-holds never is what is looked for.
+It may be left from an interrupted run, created by a call whose answer was lost, or named by the user for import. No
+API has an ownership mark: a name that the resource class derived from the program serves as one. An id that the state
+holds already is never taken over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gpufleet_provider.operations.operation import Operation
 RECONCILE_POLLS = 15
 """How often the list is read after a create whose answer was lost, before it is reported as possibly existing."""
 QUIET_WITHIN_SECONDS = 60.0
-"""How long a run is waited for that still meets what its state holds, before something is taken over."""
+"""How long a takeover waits at most for a run that still meets what its state holds."""
 
 
 # --- Import ---------------------------------------------------------------------------------------------------------
@@ -116,9 +116,9 @@ def _leftover(operation: Operation, listed: list[Properties], inputs: Properties
     if inputs.get(CREATE_FIRST) and not operation.memory.knows_resource(operation.call.urn):
         # The engine replaces by its own decision (--replace, a taint) without a diff, so no id has been named.
         raise Refusal(
-            f"{subject}: {ids} runs under that name, and nothing tells whether it is what is being replaced or what an "
-            "interrupted run left; nothing was created. Take delete_before_replace=False out, or take it over with "
-            f'ResourceOptions(import_="{ids}")'
+            f"{subject}: {ids} runs under that name, and it is not known whether it is what is being replaced or "
+            "left from an interrupted run; nothing was created. Remove delete_before_replace=False, or take it over "
+            f'with ResourceOptions(import_="{ids}")'
         )
     shown = shown_inputs(lifecycle, found[0], inputs)
     fixed = [verdict for verdict in verdicts(lifecycle, shown, inputs) if verdict.action in ("replace", "refuse")]
@@ -163,7 +163,7 @@ def _under_our_name(operation: Operation, listed: list[Properties], inputs: Prop
 def claim_name(operation: Operation, inputs: Properties) -> None:
     """Keep a name for the resource that is being created; raises Refusal where another of this run has it.
 
-    Two of them would both find nothing under it, and of two posts nobody could tell whose answer was lost.
+    Two of them would both find nothing under it, and of two posts it could not be known whose answer was lost.
     """
     lifecycle, urn = operation.lifecycle, operation.call.urn
     if not urn:
@@ -179,10 +179,10 @@ def claim_name(operation: Operation, inputs: Properties) -> None:
 
 
 def warn_of_duplicates(operation: Operation, id: str, inputs: Properties) -> None:
-    """Warn of what lives under the name that is this resource's alone, by the list that was read last.
+    """Warn of other live resources under the name that only this one may have, by the list that was read last.
 
     No API has an idempotency key: a create that a killed run had sent may be carried out, or shown, only after the
-    next run has looked for it, and created another. From then on nobody knew of it, if this did not say so.
+    next run has looked for it and created another. From then on this warning is all that points to it.
     """
     for duplicate in _duplicates(operation, id, inputs):
         operation.call.warn(

@@ -64,7 +64,7 @@ class RunMemory:
         if id in self.adopted_ids:
             raise Refusal(
                 f"{self.token} {id}: another resource of this run has taken it over, since it runs under the name "
-                "of that one. Take that one out of the state with `pulumi state delete`, and give it a name of its own"
+                "of that one. Remove that one from the state with `pulumi state delete`, and give it a name of its own"
             )
         self.remember(id, urn)
 

@@ -143,7 +143,7 @@ class ResourceService:
             id = _post(operation, before, inputs)
             return id, wait_until_ready(operation, id, inputs, deadline, {}, "create")
         id = operation.id_of(leftover)
-        # Said to stay: were it another's after all (two local states of one project and stack), the user has to see it.
+        # A warning stays visible: it could be another's after all (two local states of one project and stack).
         call.warn(f"{self.lifecycle.token}: taking over {id}, which an interrupted run has left")
         return id, _adopt(operation, id, shown_inputs(self.lifecycle, leftover, inputs), inputs, deadline)
 
@@ -228,7 +228,7 @@ class ResourceService:
 
 
 def _post(operation: Operation, before: list[Properties], inputs: Properties) -> str:
-    """Post the create once and return the new id; a lost answer is made up for by the list."""
+    """Post the create once and return the new id; where the answer is lost, the list is searched for it."""
     lifecycle = operation.lifecycle
     subject = f"create of {operation.token} {inputs[lifecycle.name_field]!r}"
     operation.call.before_create()
@@ -242,7 +242,7 @@ def _post(operation: Operation, before: list[Properties], inputs: Properties) ->
     except CloudError:
         raise
     except Exception as error:
-        # Our own mistake, perhaps over an answer of a shape that nobody has seen: the resource may exist.
+        # A mistake of ours, perhaps over an answer of an unknown shape: the resource may exist.
         ambiguous = Ambiguous(f"{subject}: {describe(error)}")
     return find_created(operation, before, inputs, ambiguous)
 
@@ -270,7 +270,7 @@ def _adopt(operation: Operation, id: str, shown: Properties, inputs: Properties,
 def _read_gone(
     operation: Operation, id: str, outputs: Properties, inputs: Properties | None
 ) -> tuple[Properties, Properties | None] | None:
-    """Return what a read finds of a resource that is gone: nothing, unless it was prepaid."""
+    """Return what a read keeps of a resource that is gone: nothing, unless it was prepaid."""
     lifecycle, warn = operation.lifecycle, operation.call.warn
     became = lost_term(lifecycle, inputs, outputs) if inputs is not None else None
     if inputs is None or became is None:
@@ -287,9 +287,9 @@ def _refuse_another_account(operation: Operation, id: str, outputs: Properties) 
     client = operation.client
     if outputs.get(ACCOUNT, client.mark) != client.mark:
         raise Refusal(
-            f"{operation.token} {id}: {client.cloud.title} shows no such id, but the state was written "
-            "with another key or address, where it may well run. Go back to that key; or, if it is certainly deleted, "
-            "take it out with `pulumi state delete`"
+            f"{operation.token} {id}: {client.cloud.title} shows no such id, but the state was written with another "
+            "key or address, where it may still run. Go back to that key; or, if it is certainly deleted, remove it "
+            "from the state with `pulumi state delete`"
         )
 
 
@@ -312,7 +312,7 @@ def _apply_changes(
         try:
             lifecycle.update(operation.client, id, sent)
         except NotFound as error:
-            raise CloudError(f"{error}. If {id} is gone, `pulumi refresh` takes it out of the state") from None
+            raise CloudError(f"{error}. If {id} is gone, `pulumi refresh` removes it from the state") from None
     outputs = wait_until_ready(operation, id, inputs, deadline, olds, during)
     if sent and WAIT not in outputs:
         _warn_of_ignored(operation, outputs, {name: inputs[name] for name in sent if name in inputs})

@@ -267,15 +267,16 @@ def _handle(
 
 @functools.lru_cache(maxsize=64)
 def _may_be_ours(pickled: str) -> bool:
-    """Whether a pickled provider names our module; unpickling somebody else's may fail, which is not ours to word."""
+    """Whether a pickled provider names our module; unpickling another may fail, which the stock handler reports."""
     return b"gpufleet_provider.dynamic" in base64.b64decode(pickled)
 
 
 def _serve_within_stock_handler(request: Any, context: Any, method: Callable[..., ReplyT]) -> ReplyT:
-    """Make a provider's call that a stock handler has begun, with all that the request says.
+    """Serve a call that a stock handler has begun, with everything that its request says.
 
-    The first call of a process is one: loading the provider is what upgrades the server. It, too, ends in one line or
-    keeps its id. On a server that is not upgraded all calls are, and errors are its own affair.
+    The first call of a process is one: loading the provider is what upgrades the server. Its errors, too, are one line,
+    and a resource that is not ready keeps its id. On a server that is not upgraded all calls are such, and the stock
+    handler reports the errors.
     """
     call = _call_of(request)
     # Not what the handler passes on: older SDKs leave out what begins with two underscores.
@@ -286,7 +287,7 @@ def _serve_within_stock_handler(request: Any, context: Any, method: Callable[...
         return _ensure_finished(method(call, *arguments), request)
     except Exception as error:
         message = _set_status(context, error)
-    # A stock handler of the newer shape catches what ends it, and would abort with a traceback instead.
+    # A stock handler of the newer shape catches every exception, and would abort with a traceback instead.
     abort = context.abort
 
     def abort_in_one_line(*_: Any) -> Any:
@@ -310,7 +311,7 @@ def _ensure_finished(result: ReplyT, request: Any) -> ReplyT:
 
 
 def _set_status(context: Any, error: Exception) -> str:
-    """Make an error the status of a call, and return it as the one line that the user will see."""
+    """Set an error as the status of a call, and return the one line that the user will see."""
     message = describe(error)
     context.set_code(grpc.StatusCode.UNKNOWN)
     context.set_details(message)
@@ -326,7 +327,7 @@ def _set_status(context: Any, error: Exception) -> str:
 
 @functools.cache
 def _status_type() -> Any:
-    """Return google.rpc.Status, of which a process can hold one copy: that of googleapis before that of the SDK."""
+    """Return google.rpc.Status, of which a process can load one copy only: that of googleapis, else that of the SDK."""
     for module in ("google.rpc.status_pb2", "pulumi.runtime.proto.status_pb2"):
         try:
             return importlib.import_module(module).Status

@@ -18,7 +18,7 @@ _engine: tuple[str, int] | None = None
 
 
 def start(engine_address: str) -> None:
-    """Watch the engine's address for as long as this process lives, which ends soon after the address refuses."""
+    """Watch the engine's address from now on, and end this process soon after it refuses connections."""
     global _engine
     host, _, port = engine_address.rpartition(":")
     _engine = host.strip("[]") or "127.0.0.1", int(port)
@@ -40,7 +40,7 @@ def stop_if_engine_is_gone() -> bool:
         stop_posting("the engine is gone")
         return False
     except OSError:
-        # An engine that is too busy to answer, or a lack of sockets here, proves nothing.
+        # An engine that is too busy to answer, or too few sockets here, prove nothing.
         return True
     return True
 
@@ -52,5 +52,5 @@ def _watch() -> None:
         refusals = 0 if stop_if_engine_is_gone() else refusals + 1
     cancel_everything("the engine is gone")
     time.sleep(GRACE_SECONDS)
-    # Nobody is left to answer to: the server's threads, some in a request, would keep an ordinary exit waiting.
+    # Nobody is left to answer: an ordinary exit would wait for the server's threads, some of them in a request.
     os._exit(1)

@@ -159,7 +159,7 @@ def test_what_was_taken_over_is_not_deleted_for_its_former_holder(desk: Desk) ->
 
 def test_a_create_first_replacement_without_a_diff_takes_nothing_over(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="here", count=2)
-    with pytest.raises(Refusal, match="Take delete_before_replace=False out"):
+    with pytest.raises(Refusal, match="Remove delete_before_replace=False"):
         desk.create({**OURS, CREATE_FIRST: True})
     desk.remember("box-0")
     assert desk.create({**OURS, CREATE_FIRST: True})[0] == "box-1"
@@ -579,7 +579,7 @@ def test_an_update_that_is_refused_leaves_everything_as_it_was(desk: Desk) -> No
 def test_an_update_of_what_is_gone_says_what_to_do(desk: Desk) -> None:
     id, outputs = made(desk)
     del desk.cloud.boxes[id]
-    with pytest.raises(CloudError, match="`pulumi refresh` takes it out of the state"):
+    with pytest.raises(CloudError, match="`pulumi refresh` removes it from the state"):
         desk.update(id, outputs, {**OURS, "count": 4})
 
 
