@@ -13,9 +13,13 @@ from gpufleet_provider import CLOUDS, clouds, dynamic
 from gpufleet_provider.clouds import lifecycle_of, lifecycles_of
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.model import state_properties
+from gpufleet_provider.model.checking import Checked
 from gpufleet_provider.model.errors import MissingKey, Refusal
+from gpufleet_provider.model.fields import Failure, Properties
+from gpufleet_provider.model.planning import Plan
 from gpufleet_provider.model.state_properties import INPUTS
-from gpufleet_provider.operations.service import ResourceService
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.service import ResourceService, Service
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
@@ -108,6 +112,63 @@ def test_a_service_is_made_once_however_many_ask_first(monkeypatch: pytest.Monke
     for thread in threads:
         thread.join()
     assert len(set(map(id, found))) == 1 and len(found) == 8
+
+
+# --- Services ---------------------------------------------------------------------------------------------------------
+
+
+class Spanning:
+    """A service that is none of one cloud's resources; it records what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
+        self.asked.append(("check", olds, news))
+        return Checked(news, [Failure("count", "is too small")])
+
+    def diff(self, call: Call, id: str, olds: Properties, news: Properties) -> Plan:
+        self.asked.append(("diff", id, olds, news))
+        return Plan(True, ["place"], {"place": "update_replace"}, None)
+
+    def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:
+        self.asked.append(("create", inputs))
+        return "id-1", {"made": True}
+
+    def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
+        self.asked.append(("read", id, outputs))
+        return None
+
+    def update(self, call: Call, id: str, olds: Properties, inputs: Properties) -> Properties:
+        self.asked.append(("update", id, olds, inputs))
+        return {"made": call.setting("toy:word")}
+
+    def delete(self, call: Call, id: str, outputs: Properties) -> None:
+        self.asked.append(("delete", id, outputs))
+
+
+def test_a_service_beside_the_clouds_is_served_like_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    spanning = Spanning()
+    service: Service = spanning
+    monkeypatch.setattr(dynamic, "service_of", lambda token: service)
+    provider = configured(toy__word="yes")
+    olds, news = {"count": 1.0, "__provider": "p"}, {"count": 2.0, "__provider": "p"}
+    checked, planned = provider.check(olds, news), provider.diff("id-1", olds, news)
+    created, found = provider.create(news), provider.read("id-1", olds)
+    updated = provider.update("id-1", olds, news)
+    provider.delete("id-1", olds)
+    assert [(failure.property, failure.reason) for failure in checked.failures] == [("count", "is too small")]
+    assert (planned.changes, planned.replaces, planned.detailed) == (True, ["place"], {"place": "update_replace"})
+    assert (created.id, created.outs, found.id, updated.outs) == ("id-1", {"made": True}, "", {"made": "yes"})
+    old, new = {"count": 1}, {"count": 2}
+    assert spanning.asked == [
+        ("check", old, new),
+        ("diff", "id-1", old, new),
+        ("create", new),
+        ("read", "id-1", old),
+        ("update", "id-1", old, new),
+        ("delete", "id-1", old),
+    ]
 
 
 # --- The contract, without a server ---------------------------------------------------------------------------------

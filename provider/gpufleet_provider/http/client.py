@@ -204,24 +204,24 @@ class CloudClient:
         # Outside of the handler: the chain of attempts and the httpx error are no use to a user.
         raise error
 
-    def _attempt(self, request: httpx.Request, call: str, creates: bool, repeatable: bool) -> Any:
+    def _attempt(self, request: httpx.Request, request_line: str, creates: bool, repeatable: bool) -> Any:
         changes = request.method != "GET"
         with self._slots:
             if changes and STOP.called.is_set():
-                raise self._stopped(call)
+                raise self._stopped(request_line)
             try:
                 reply = Exchange(self._client, request).reply(self._total_seconds)
             except Exception as fault:
-                raise self._error_of(fault, call, repeatable) from None
+                raise self._error_of(fault, request_line, repeatable) from None
             finally:
                 if changes:
                     self.changed_at = time.monotonic()
-        return self._result_of(reply, call, creates, repeatable)
+        return self._result_of(reply, request_line, creates, repeatable)
 
-    def _result_of(self, reply: httpx.Response, call: str, creates: bool, repeatable: bool) -> Any:
+    def _result_of(self, reply: httpx.Response, request_line: str, creates: bool, repeatable: bool) -> Any:
         status = reply.status_code
         if 200 <= status < 300:
-            if not reply.content and not creates and not call.startswith("GET "):
+            if not reply.content and not creates and not request_line.startswith("GET "):
                 return {}
             try:
                 answer: Any = jsonlib.loads(reply.content)
@@ -230,45 +230,47 @@ class CloudClient:
             if isinstance(answer, dict):
                 return cast(Any, answer)
             raise self._unclear_outcome(
-                f"{call} answered {status} with something that is not a JSON object", repeatable, status
+                f"{request_line} answered {status} with something that is not a JSON object", repeatable, status
             )
         if 300 <= status < 400:
-            message = f"{call} answered {status}, a redirect, which is not followed"
+            message = f"{request_line} answered {status}, a redirect, which is not followed"
             if not repeatable and status not in (301, 307, 308):
                 raise self._unclear_outcome(message, repeatable, status)
             raise Invalid(f"{self.cloud.title}: {message}. Correct {self.cloud.base_url_config}", status=status)
         text = reply.text[:_BODY_CHARACTERS_TO_EXPLAIN]
-        error = error_for(self.cloud, call, status, text, repeatable=repeatable, secret=self._api_key)
+        error = error_for(self.cloud, request_line, status, text, repeatable=repeatable, secret=self._api_key)
         allowed = reply.headers.get("x-should-retry")
         wanted = status == 429 or (repeatable and (status == 408 or status >= 500 or allowed == "true"))
         if not wanted or allowed == "false":
             raise error
-        retry_seconds = 900 if isinstance(error, RateLimited) and not call.startswith("GET ") else 60
+        retry_seconds = 900 if isinstance(error, RateLimited) and not request_line.startswith("GET ") else 60
         raise _Retry(error, retry_seconds, _retry_after_seconds(reply.headers))
 
-    def _error_of(self, fault: Exception, call: str, repeatable: bool) -> Exception:
+    def _error_of(self, fault: Exception, request_line: str, repeatable: bool) -> Exception:
         """Return the error for a transport error: nothing was sent (retry), or no answer came (retry, or ambiguous)."""
         title, at = self.cloud.title, _shown(self.base_url)
         if isinstance(fault, NotSent):
-            return self._stopped(call)
+            return self._stopped(request_line)
         if isinstance(fault, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-            return Invalid(f"{title}: {call} cannot be sent to {at}. Check {self.cloud.base_url_config} and the key")
+            return Invalid(
+                f"{title}: {request_line} cannot be sent to {at}. Check {self.cloud.base_url_config} and the key"
+            )
         if isinstance(fault, _NOTHING_SENT):
-            message = f"{title}: {call} could not connect to {at}: {self._reason(fault)}. "
+            message = f"{title}: {request_line} could not connect to {at}: {self._reason(fault)}. "
             if _is_loopback(self.base_url):
                 return _Retry(Unavailable(message + "If the simulator is meant, start it with `gpufleet simulate`"), 5)
             message += f"Check the network, the proxy (HTTPS_PROXY) and {self.cloud.base_url_config}"
             return Unavailable(message) if "CERTIFICATE_VERIFY_FAILED" in message else _Retry(Unavailable(message), 30)
         reason = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._reason(fault)
-        return self._unclear_outcome(f"{call} at {at}: {reason}", repeatable, None)
+        return self._unclear_outcome(f"{request_line} at {at}: {reason}", repeatable, None)
 
     def _unclear_outcome(self, message: str, repeatable: bool, status: int | None) -> Exception:
         kind = Unavailable if repeatable else Ambiguous
         error = kind(f"{self.cloud.title}: {message}. {advice(kind, self.cloud)}", status=status)
         return _Retry(error, 60) if repeatable else error
 
-    def _stopped(self, call: str) -> Stopped:
-        return Stopped(f"{self.cloud.title}: {call} was not carried out: {STOP.reason}")
+    def _stopped(self, request_line: str) -> Stopped:
+        return Stopped(f"{self.cloud.title}: {request_line} was not carried out: {STOP.reason}")
 
     def _reason(self, fault: Exception) -> str:
         return redacted(str(fault), self._api_key).rstrip(".") or type(fault).__name__

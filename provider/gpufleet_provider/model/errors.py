@@ -273,6 +273,6 @@ def describe(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Name the last three calls, as `operations.py:80 < dynamic.py:121`: enough for a report, and no values in it."""
+    """Name the last three calls, as `service.py:80 < dynamic.py:121`: enough for a report, and no values in it."""
     frames = traceback.extract_tb(error.__traceback__)
     return " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(frames[-3:])) or "?"
