@@ -13,6 +13,7 @@ from gpufleet_provider.clouds import lifecycle_of
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import CREATE_FIRST, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from pulumi._types import is_input_type
 from pulumi.dynamic import Resource
 from pulumi.runtime.rpc import translate_output_properties
@@ -209,15 +210,16 @@ class CloudResource(Resource):
             lambda known: offered_name(resource_name, organization, cast(str, known))
         )
 
-    def _report_wait(self, wait: Mapping[str, str] | None) -> None:
+    def _report_wait(self, hidden: Mapping[str, Any] | None) -> None:
         """End the run for a resource that exists and is not ready, where the plugin server had no way to say so."""
-        if not wait or pulumi.runtime.is_dry_run():
+        wait = UnfinishedWait.from_property(hidden)
+        if wait is None or pulumi.runtime.is_dry_run():
             return
         outcome = {
             "pending": "is not ready yet, and the next `pulumi up` goes on waiting",
             "failed": "failed while it was set up, and the next `pulumi up` replaces it",
-        }[wait["state"]]
-        raise pulumi.RunError(f"{self._token} {self.pulumi_resource_name!r} {outcome}: {wait['words']}")
+        }[wait.state]
+        raise pulumi.RunError(f"{self._token} {self.pulumi_resource_name!r} {outcome}: {wait.message}")
 
 
 def _plain(value: Any) -> Any:

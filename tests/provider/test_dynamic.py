@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
-from collections.abc import Iterator
+import threading
+import time
 from typing import Any
 
 import dill
 import pytest
-from gpufleet_provider import CLOUDS, dynamic
+from gpufleet_provider import CLOUDS, clouds, dynamic
 from gpufleet_provider.clouds import lifecycle_of, lifecycles_of
 from gpufleet_provider.dynamic import DynamicProvider
-from gpufleet_provider.model import planning
+from gpufleet_provider.model import state_properties
+from gpufleet_provider.model.checking import Checked
 from gpufleet_provider.model.errors import MissingKey, Refusal
+from gpufleet_provider.model.fields import Failure, Properties
+from gpufleet_provider.model.planning import Plan
 from gpufleet_provider.model.state_properties import INPUTS
-from gpufleet_provider.operations import service as operations
-from gpufleet_provider.operations.adoption import KnownIds
-from gpufleet_provider.operations.call import CALL, Call
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.service import ResourceService, Service
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from tests.provider.plugin.servers.server import PICKLED
-from tests.provider.toy import BOX, FUTURE, Desk
+from tests.provider.toy import BOX, Desk, ToyClient
 
 TOKENS = [life.token for name in CLOUDS for life in lifecycles_of(name).values()]
 INPUTS_NOW: dict[str, Any] = {"box_name": "b", "place": "here", "count": 2}
@@ -32,10 +34,7 @@ INPUTS_NOW: dict[str, Any] = {"box_name": "b", "place": "here", "count": 2}
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     """A provider of boxes: `DynamicProvider("toy:Box")`."""
     made = Desk()
-    known = KnownIds()
-    monkeypatch.setattr(dynamic, "lifecycle_of", lambda token: BOX)
-    monkeypatch.setattr(dynamic, "account_of", lambda token: made.account)
-    monkeypatch.setattr(dynamic, "known_ids", lambda token: known)
+    monkeypatch.setattr(dynamic, "service_of", lambda token: made.service)
     return made
 
 
@@ -53,6 +52,7 @@ def test_it_is_small_holds_no_key_and_comes_back(token: str, monkeypatch: pytest
     pickled = serialize_provider(provider)
     assert len(pickled) <= 200
     assert b"sekrit" not in base64.b64decode(pickled)
+    assert pickled == serialize_provider(DynamicProvider(token))
     assert dill.loads(base64.b64decode(pickled)).resource == token
     assert lifecycle_of(token).token == token
 
@@ -63,29 +63,112 @@ def test_a_resource_of_another_version_is_refused_by_name(token: str) -> None:
         lifecycle_of(token)
 
 
-# --- Settings ---------------------------------------------------------------------------------------------------------
+# --- Accounts ---------------------------------------------------------------------------------------------------------
 
 
-def test_without_a_key_an_account_says_where_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def configured(**config: str) -> DynamicProvider:
+    provider = DynamicProvider("toy:Box")
+    provider.configure(ConfigureRequest(Config({key.replace("__", ":"): value for key, value in config.items()}, "p")))
+    return provider
+
+
+def test_without_a_key_a_create_says_where_to_set_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TOGETHER_API_KEY", raising=False)
-    DynamicProvider("together:Cluster").configure(ConfigureRequest(Config({}, "p")))
+    provider = DynamicProvider("together:Cluster")
+    provider.configure(ConfigureRequest(Config({}, "p")))
     with pytest.raises(MissingKey, match="together:apiKey"):
-        dynamic.account_of("together:Cluster")
+        provider.create({})
 
 
-@pytest.mark.parametrize(("text", "seconds"), [(None, None), ("", None), ("5", 5.0), ("0.25", 0.25)])
-def test_the_interval_of_polls_can_be_set(text: str | None, seconds: float | None) -> None:
-    settings = dynamic.Settings()
-    settings.take(ConfigureRequest(Config({} if text is None else {"gpufleet:pollSeconds": text}, "p")))
-    assert settings.poll_seconds() == seconds
+def test_each_provider_of_a_process_reaches_the_account_of_its_own_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desks = {"one": Desk(), "two": Desk()}
+    service = ResourceService(BOX, lambda setting: ToyClient(desks[setting("toy:apiKey") or ""].cloud))  # type: ignore
+    monkeypatch.setattr(dynamic, "service_of", lambda token: service)
+    providers = [configured(toy__apiKey=name, gpufleet__pollSeconds="0.01") for name in ("one", "two")]
+    for provider, name in zip(providers, desks, strict=True):
+        provider.create({**INPUTS_NOW, "box_name": name})
+    assert [[box["box_name"] for box in desk.cloud.boxes.values()] for desk in desks.values()] == [["one"], ["two"]]
 
 
-@pytest.mark.parametrize("text", ["often", "0", "-1", "nan", "1e9"])
-def test_an_interval_that_is_none_is_refused(text: str) -> None:
-    settings = dynamic.Settings()
-    settings.take(ConfigureRequest(Config({"gpufleet:pollSeconds": text}, "p")))
-    with pytest.raises(Refusal, match="gpufleet:pollSeconds"):
-        settings.poll_seconds()
+def test_a_service_is_made_once_however_many_ask_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one call has met would be unknown to a second service."""
+    meeting, found = threading.Barrier(8), list[object]()
+
+    def slowly(token: str) -> Any:
+        time.sleep(0.05)
+        return BOX
+
+    def ask() -> None:
+        meeting.wait()
+        found.append(clouds.service_of("together:Slow"))
+
+    monkeypatch.setattr(clouds, "lifecycle_of", slowly)
+    monkeypatch.setattr(clouds, "_services", {})
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1 and len(found) == 8
+
+
+# --- Services ---------------------------------------------------------------------------------------------------------
+
+
+class Spanning:
+    """A service that is none of one cloud's resources; it records what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
+        self.asked.append(("check", olds, news))
+        return Checked(news, [Failure("count", "is too small")])
+
+    def diff(self, call: Call, id: str, olds: Properties, news: Properties) -> Plan:
+        self.asked.append(("diff", id, olds, news))
+        return Plan(True, ["place"], {"place": "update_replace"}, None)
+
+    def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:
+        self.asked.append(("create", inputs))
+        return "id-1", {"made": True}
+
+    def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
+        self.asked.append(("read", id, outputs))
+        return None
+
+    def update(self, call: Call, id: str, olds: Properties, inputs: Properties) -> Properties:
+        self.asked.append(("update", id, olds, inputs))
+        return {"made": call.setting("toy:word")}
+
+    def delete(self, call: Call, id: str, outputs: Properties) -> None:
+        self.asked.append(("delete", id, outputs))
+
+
+def test_a_service_beside_the_clouds_is_served_like_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    spanning = Spanning()
+    service: Service = spanning
+    monkeypatch.setattr(dynamic, "service_of", lambda token: service)
+    provider = configured(toy__word="yes")
+    olds, news = {"count": 1.0, "__provider": "p"}, {"count": 2.0, "__provider": "p"}
+    checked, planned = provider.check(olds, news), provider.diff("id-1", olds, news)
+    created, found = provider.create(news), provider.read("id-1", olds)
+    updated = provider.update("id-1", olds, news)
+    provider.delete("id-1", olds)
+    assert [(failure.property, failure.reason) for failure in checked.failures] == [("count", "is too small")]
+    assert (planned.changes, planned.replaces, planned.detailed) == (True, ["place"], {"place": "update_replace"})
+    assert (created.id, created.outs, found.id, updated.outs) == ("id-1", {"made": True}, "", {"made": "yes"})
+    old, new = {"count": 1}, {"count": 2}
+    assert spanning.asked == [
+        ("check", old, new),
+        ("diff", "id-1", old, new),
+        ("create", new),
+        ("read", "id-1", old),
+        ("update", "id-1", old, new),
+        ("delete", "id-1", old),
+    ]
 
 
 # --- The contract, without a server ---------------------------------------------------------------------------------
@@ -111,94 +194,7 @@ def test_a_diff_names_an_id_that_create_then_leaves_alone(desk: Desk) -> None:
     offered = {**INPUTS_NOW, "__offered_name": "b"}
     old = desk.cloud.make(**INPUTS_NOW)
     provider.diff(old, {"id": old, **offered, INPUTS: offered}, offered)
-    desk.account.known.named.update(dynamic.known_ids("toy:Box").named)
     assert provider.create(offered).id != old
-
-
-def test_a_refusal_stops_a_run_but_not_a_refresh(desk: Desk) -> None:
-    provider = DynamicProvider("toy:Box")
-    kept = {**INPUTS_NOW, "ends": FUTURE}
-    olds, news = {"id": "b", **kept, INPUTS: kept}, {**kept, "place": "there"}
-    token = CALL.set(Call("urn:box"))
-    try:
-        with pytest.raises(Refusal, match="forfeits"):
-            provider.diff("b", olds, news)
-        # A refresh reads, and then compares the other way round to show what has drifted; a run checks in between.
-        desk.cloud.make(**kept)
-        provider.read("box-1", {"id": "box-1", **kept, INPUTS: kept})
-        assert provider.diff("b", olds, news).replaces == ["place"]
-        with pytest.raises(Refusal, match="forfeits"):
-            provider.diff("b", olds, news)
-        provider.read("box-1", {"id": "box-1", **kept, INPUTS: kept})
-        provider.check(kept, news)
-        with pytest.raises(Refusal, match="forfeits"):
-            provider.diff("b", olds, news)
-    finally:
-        CALL.reset(token)
-
-
-@pytest.fixture
-def in_call() -> Iterator[None]:
-    """The call of a resource."""
-    token = CALL.set(Call("urn:box"))
-    yield
-    CALL.reset(token)
-
-
-PREPAID: dict[str, Any] = {**INPUTS_NOW, "ends": FUTURE}
-
-
-def prepaid(desk: Desk, **more: Any) -> tuple[str, dict[str, Any]]:
-    """A prepaid box of an earlier run, as the state holds it."""
-    inputs = {**PREPAID, **more}
-    id = desk.cloud.make(**inputs)
-    return id, {"id": id, **inputs, INPUTS: inputs}
-
-
-@pytest.mark.usefixtures("in_call")
-def test_the_engine_does_not_replace_what_is_prepaid_by_a_decision_of_its_own(desk: Desk) -> None:
-    """`--replace` and a taint: a check as of a new resource and no diff, then the delete."""
-    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
-    provider.check({}, PREPAID)
-    with pytest.raises(Refusal, match="forfeits a term until"):
-        provider.delete(id, olds)
-    assert desk.cloud.sent("delete") == []
-    provider.check({}, {**PREPAID, "confirm_forfeit": True})
-    provider.delete(id, olds)
-    assert desk.cloud.boxes == {}
-
-
-@pytest.mark.usefixtures("in_call")
-def test_what_is_only_destroyed_needs_no_word(desk: Desk) -> None:
-    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
-    provider.check(PREPAID, PREPAID)
-    provider.delete(id, olds)
-    assert desk.cloud.boxes == {}
-
-
-@pytest.mark.usefixtures("in_call")
-def test_what_was_replaced_create_first_is_deleted_afterwards(desk: Desk) -> None:
-    """The new term is bought by then: to keep the old cluster as well would be paid twice."""
-    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    desk.account = dataclasses.replace(desk.account, known=dynamic.known_ids("toy:Box"))
-    provider.check({}, {**PREPAID, "box_name": "another"})
-    provider.create({**PREPAID, "box_name": "another"})
-    provider.delete(id, olds)
-    assert id not in desk.cloud.boxes
-
-
-@pytest.mark.usefixtures("in_call")
-def test_a_replacement_against_the_diff_is_refused_while_it_is_checked(desk: Desk) -> None:
-    """`replace_on_changes`: the diff finds an update, and what follows is a check as of a new resource."""
-    provider, (id, olds) = DynamicProvider("toy:Box"), prepaid(desk)
-    news = {**PREPAID, "count": 4}
-    assert provider.check(PREPAID, news).failures == []
-    assert provider.diff(id, olds, news).replaces == []
-    (failure,) = provider.check({}, news).failures
-    assert failure.property == "confirm_forfeit" and "forfeits a term until" in failure.reason
-    assert provider.check({}, {**news, "confirm_forfeit": True}).failures == []
 
 
 def test_a_read_returns_inputs_and_gone_is_an_empty_id(desk: Desk) -> None:
@@ -214,4 +210,4 @@ def test_a_read_returns_inputs_and_gone_is_an_empty_id(desk: Desk) -> None:
 
 
 def test_constants_of_the_state_keep_their_names() -> None:
-    assert (planning.INPUTS, planning.WAIT, operations.INPUTS, operations.WAIT) == ("__inputs", "__wait") * 2
+    assert (state_properties.INPUTS, state_properties.WAIT) == ("__inputs", "__wait")

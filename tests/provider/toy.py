@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
+from gpufleet_provider.model.checking import Checked
 from gpufleet_provider.model.errors import NotFound
 from gpufleet_provider.model.fields import (
     Body,
@@ -28,9 +29,10 @@ from gpufleet_provider.model.fields import (
     rule,
 )
 from gpufleet_provider.model.lifecycle import AttachedResource, Lifecycle, Readiness, Timeouts
-from gpufleet_provider.operations.adoption import Account, KnownIds
-from gpufleet_provider.operations.call import CALL, Call
-from gpufleet_provider.waiting.watcher import Watcher
+from gpufleet_provider.model.planning import Plan
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.service import ResourceService
+from gpufleet_provider.waiting.watcher import Watcher, watcher_for
 from pydantic import Field
 
 
@@ -250,20 +252,48 @@ class ToyClient:
 
 
 class Desk:
-    """One account of the toy cloud, and what a user is shown."""
+    """One account of the toy cloud, the call that is made for a resource, and what a user is shown."""
+
+    watcher: Watcher
+    service: ResourceService
 
     def __init__(self) -> None:
         self.cloud = ToyCloud()
         self.shown: list[str] = []
         self.warned: list[str] = []
         self.hidden: dict[str, Properties] = {}
+        self.now = self.call()
         self.new_run()
 
     def new_run(self) -> None:
         """Forget what a plugin process knows: the next run has one of its own."""
         client: Any = ToyClient(self.cloud)
-        self.account = Account(BOX, client, Watcher(BOX, client, 0.01), KnownIds())
+        self.service = ResourceService(BOX, lambda _setting: client)
+        self.watcher = watcher_for(BOX, client, 0.01)
 
-    def call(self, urn: str = "urn:box", timeout_seconds: float | None = None) -> None:
+    def call(self, urn: str = "urn:box", timeout_seconds: float | None = None, **more: Any) -> Call:
         """Let what follows be a call for a resource."""
-        CALL.set(Call(urn, timeout_seconds, self.shown.append, self.warned.append))
+        self.now = Call(urn, timeout_seconds, self.shown.append, self.warned.append, **more)
+        return self.now
+
+    def remember(self, id: str) -> None:
+        """Let this run have met an id in the state, under the URN of the call."""
+        self.service.memory.remember(id, self.now.urn)
+
+    def check(self, olds: Properties, news: Properties) -> Checked:
+        return self.service.check(self.now, olds, news)
+
+    def diff(self, id: str, olds: Properties, news: Properties) -> Plan:
+        return self.service.diff(self.now, id, olds, news)
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        return self.service.create(self.now, inputs)
+
+    def read(self, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
+        return self.service.read(self.now, id, outputs)
+
+    def update(self, id: str, olds: Properties, inputs: Properties) -> Properties:
+        return self.service.update(self.now, id, olds, inputs)
+
+    def delete(self, id: str, outputs: Properties) -> None:
+        self.service.delete(self.now, id, outputs)

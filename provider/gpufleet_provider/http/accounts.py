@@ -1,4 +1,4 @@
-"""Which account a program means: key and address of each cloud, from stack config, else from the environment."""
+"""The account that a program means: key and address of each cloud, from configuration, else from the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import Invalid, MissingKey
 
 Setting = Callable[[str], str | None]
-"""Looks up a stack configuration value such as `together:apiKey`; None where it is not set."""
+"""Looks up a configuration value such as `together:apiKey`; None where it is not set."""
 
 _clients: dict[tuple[str, str, str], CloudClient] = {}
 _lock = threading.Lock()
@@ -38,7 +38,7 @@ def client_for(cloud: Cloud, setting: Setting) -> CloudClient:
 
 
 def base_url_for(cloud: Cloud, setting: Setting) -> str:
-    """Return the normalised address of a cloud's API; raises Invalid when what is set is no http(s) address."""
+    """Return the normalised address of a cloud's API; raises Invalid when what is set is not an http(s) address."""
     given = _value(setting, cloud.base_url_config, cloud.base_url_environment)
     if given is None:
         return cloud.normalise_base_url(cloud.base_url)
@@ -49,7 +49,7 @@ def base_url_for(cloud: Cloud, setting: Setting) -> str:
         reachable = False
     if not reachable or any(character.isspace() for character in given):
         raise Invalid(
-            f"{cloud.title}: {cloud.base_url_config} (or {cloud.base_url_environment}) is no http:// or https:// "
+            f"{cloud.title}: {cloud.base_url_config} (or {cloud.base_url_environment}) is not an http:// or https:// "
             f"address; without it, {cloud.base_url} is used"
         )
     return cloud.normalise_base_url(given)

@@ -1,17 +1,17 @@
 """`CloudClient`: one account of one cloud over HTTP, with one policy for retries, limits and errors.
 
-Retries, as prose; `CloudClient._understood` and `_explained` are the same in code:
+The policy for retries, which `CloudClient._result_of` and `_error_of` hold in code:
 
 - What can be repeated (GET, PUT, DELETE, and a POST that its caller calls repeatable) is repeated after 408, 429, 5xx,
   an unreadable answer and every transport error, for up to a minute. `x-should-retry: false` forbids it.
-- Any other POST is repeated only when nothing happened for certain: the cloud answered 429, or no connection came
-  about. After a timeout, a reset, a 5xx, a 408 or an unreadable 2xx it raises `Ambiguous`, because what it asked for
+- Any other POST is repeated only when it certainly did nothing: the cloud answered 429, or there was no connection.
+  After a timeout, a reset, a 5xx, a 408 or an unreadable 2xx it raises `Ambiguous`, because what it asked for
   may exist; the caller finds out by listing.
 - Between attempts: half a second, doubling to ten, with jitter; or what `Retry-After` (`retry-after-ms`) asks for,
-  with jitter on top so that a thousand threads do not come back at once. A 429 is borne for a minute by a GET and for
-  fifteen by anything else: a fleet of a thousand creates has to pass through the narrowest rate limit.
-- An address that cannot be reached is tried for half a minute; a local one for five seconds: it is a simulator that
-  does not run.
+  with jitter on top so that a thousand threads do not come back at once. After a 429 a GET is tried
+  for a minute and anything else for fifteen: a fleet of a thousand creates has to pass through the narrowest limit.
+- An address that cannot be reached is tried for half a minute; a local one for five seconds, since it is a simulator
+  that does not run.
 - Redirects are not followed: a redirected POST may turn into a GET, and `X-API-KEY` would follow to any host.
 - Once `stop_posting` has been called, sleeps end at once, GETs in flight are abandoned, and nothing that could change
   an account is sent any more.
@@ -36,46 +36,19 @@ import httpx
 import tenacity
 
 from gpufleet_provider import __version__
-from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut, stop_posting, stopped
+from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import (
     Ambiguous,
     CloudError,
-    Conflict,
-    Forbidden,
-    InsufficientFunds,
     Invalid,
-    MissingKey,
-    NotFound,
-    OutOfCapacity,
     RateLimited,
     Stopped,
-    Unauthorized,
     Unavailable,
     advice,
     error_for,
     redacted,
 )
-
-__all__ = [
-    "Ambiguous",
-    "CloudClient",
-    "CloudError",
-    "Conflict",
-    "Forbidden",
-    "InsufficientFunds",
-    "Invalid",
-    "MissingKey",
-    "NotFound",
-    "OutOfCapacity",
-    "RateLimited",
-    "Stopped",
-    "Unauthorized",
-    "Unavailable",
-    "segment",
-    "stop_posting",
-    "stopped",
-]
 
 IN_FLIGHT = 32
 """Requests in flight per account, however many threads wait."""
@@ -83,7 +56,7 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 60.0
 """For one attempt, from its first byte to its last, resolving the host included."""
 BY_ID_PER_SECOND = 50.0
-"""Questions about single resources per account: a list answers for all of them."""
+"""GETs of single resources per account and second: a list answers for all of them."""
 
 _NOTHING_SENT = (
     httpx.ConnectError,
@@ -95,10 +68,10 @@ _BODY_CHARACTERS_TO_EXPLAIN = 65_536
 
 
 def segment(id: str) -> str:
-    """Percent-encode an id as one segment of a path; raises Invalid for one that would address something else."""
+    """Percent-encode an id as one segment of a path; raises Invalid for an id that would address something else."""
     if not id.strip() or id in (".", ".."):
         # `/clusters/` + "" would address the whole list.
-        raise Invalid(f"{id!r} is no id of a resource; nothing was asked")
+        raise Invalid(f"{id!r} is not an id of a resource; nothing was sent")
     return urllib.parse.quote(id, safe="")
 
 
@@ -106,17 +79,17 @@ def segment(id: str) -> str:
 
 
 class _Retry(Exception):
-    """This attempt may be repeated; `error` is what is raised when it is not."""
+    """This attempt may be repeated, for `retry_seconds` from the first failure; after that `error` is raised."""
 
-    def __init__(self, error: CloudError, patience_seconds: float, after_seconds: float | None = None) -> None:
+    def __init__(self, error: CloudError, retry_seconds: float, after_seconds: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
-        self.patience_seconds = patience_seconds
+        self.retry_seconds = retry_seconds
         self.after_seconds = after_seconds
 
 
 class Pace:
-    """Turns at a steady rate, shared by any number of threads."""
+    """A steady rate of requests, shared by any number of threads."""
 
     def __init__(self, per_second: float) -> None:
         self._interval_seconds = 1.0 / per_second
@@ -124,7 +97,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def turn_seconds(self) -> float:
-        """Take the next turn and return how long it is away."""
+        """Take the next turn and return the seconds until then."""
         with self._lock:
             now = time.monotonic()
             self._next = max(self._next, now)
@@ -134,9 +107,9 @@ class Pace:
 
 
 class CloudClient:
-    """One account of one cloud: `request` is everything there is to say to it. Safe to share by any number of threads.
+    """One account of one cloud, shared by any number of threads.
 
-    `base_url` is normalised already. The key is never shown, by no error and no representation.
+    `base_url` is normalised already. The key is shown by no error and no representation.
     """
 
     def __init__(
@@ -150,10 +123,10 @@ class CloudClient:
         back_off_seconds: float = 0.5,
     ) -> None:
         if not re.fullmatch(r"[!-~]+", api_key):
-            # As a header it would fail in words that quote it.
+            # As a header it would fail with a message that quotes it.
             raise Invalid(
-                f"{cloud.title}: the key in {cloud.api_key_config} or {cloud.api_key_environment} is no API key: "
-                "it has blanks, line breaks or other characters that no header can carry"
+                f"{cloud.title}: the key in {cloud.api_key_config} or {cloud.api_key_environment} is not an API key: "
+                "it has blanks, line breaks or other characters that an HTTP header cannot carry"
             )
         self.cloud = cloud
         self.base_url = base_url.rstrip("/")
@@ -179,12 +152,12 @@ class CloudClient:
             trust_env=not _is_loopback(base_url),
             transport=transport,
         )
-        # An account that nobody uses any more keeps no connections.
+        # A client that nobody uses any more keeps no connections.
         weakref.finalize(self, self._client.close).atexit = False
 
     @property
     def mark(self) -> str:
-        """Twelve hex digits that differ between accounts, and between keys of one; they give no key away."""
+        """Twelve hex digits that tell accounts, and keys of one account, apart; they reveal no key."""
         return hashlib.sha256(f"{self.base_url}\n{self._api_key}".encode()).hexdigest()[:12]
 
     def __repr__(self) -> str:
@@ -220,7 +193,7 @@ class CloudClient:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Retry),
             wait=self._wait_seconds,
-            stop=_Patience(),
+            stop=_RetryTime(),
             sleep=self._sleep,
             reraise=True,
         )
@@ -228,27 +201,27 @@ class CloudClient:
             return retrying(attempt)
         except _Retry as last:
             error = last.error
-        # Outside of the handler: neither the chain of attempts nor an httpx error is anything for a user.
+        # Outside of the handler: the chain of attempts and the httpx error are no use to a user.
         raise error
 
-    def _attempt(self, request: httpx.Request, call: str, creates: bool, repeatable: bool) -> Any:
+    def _attempt(self, request: httpx.Request, request_line: str, creates: bool, repeatable: bool) -> Any:
         changes = request.method != "GET"
         with self._slots:
             if changes and STOP.called.is_set():
-                raise self._stopped(call)
+                raise self._stopped(request_line)
             try:
                 reply = Exchange(self._client, request).reply(self._total_seconds)
             except Exception as fault:
-                raise self._explained(fault, call, repeatable) from None
+                raise self._error_of(fault, request_line, repeatable) from None
             finally:
                 if changes:
                     self.changed_at = time.monotonic()
-        return self._understood(reply, call, creates, repeatable)
+        return self._result_of(reply, request_line, creates, repeatable)
 
-    def _understood(self, reply: httpx.Response, call: str, creates: bool, repeatable: bool) -> Any:
+    def _result_of(self, reply: httpx.Response, request_line: str, creates: bool, repeatable: bool) -> Any:
         status = reply.status_code
         if 200 <= status < 300:
-            if not reply.content and not creates and not call.startswith("GET "):
+            if not reply.content and not creates and not request_line.startswith("GET "):
                 return {}
             try:
                 answer: Any = jsonlib.loads(reply.content)
@@ -256,46 +229,50 @@ class CloudClient:
                 answer = None
             if isinstance(answer, dict):
                 return cast(Any, answer)
-            raise self._unclear(f"{call} answered {status} with something that is no JSON object", repeatable, status)
+            raise self._unclear_outcome(
+                f"{request_line} answered {status} with something that is not a JSON object", repeatable, status
+            )
         if 300 <= status < 400:
-            words = f"{call} answered {status}, a redirect, which is not followed"
+            message = f"{request_line} answered {status}, a redirect, which is not followed"
             if not repeatable and status not in (301, 307, 308):
-                raise self._unclear(words, repeatable, status)
-            raise Invalid(f"{self.cloud.title}: {words}. Correct {self.cloud.base_url_config}", status=status)
+                raise self._unclear_outcome(message, repeatable, status)
+            raise Invalid(f"{self.cloud.title}: {message}. Correct {self.cloud.base_url_config}", status=status)
         text = reply.text[:_BODY_CHARACTERS_TO_EXPLAIN]
-        error = error_for(self.cloud, call, status, text, repeatable=repeatable, secret=self._api_key)
+        error = error_for(self.cloud, request_line, status, text, repeatable=repeatable, secret=self._api_key)
         allowed = reply.headers.get("x-should-retry")
         wanted = status == 429 or (repeatable and (status == 408 or status >= 500 or allowed == "true"))
         if not wanted or allowed == "false":
             raise error
-        patience_seconds = 900 if isinstance(error, RateLimited) and not call.startswith("GET ") else 60
-        raise _Retry(error, patience_seconds, _retry_after_seconds(reply.headers))
+        retry_seconds = 900 if isinstance(error, RateLimited) and not request_line.startswith("GET ") else 60
+        raise _Retry(error, retry_seconds, _retry_after_seconds(reply.headers))
 
-    def _explained(self, fault: Exception, call: str, repeatable: bool) -> Exception:
-        """Say what a transport error means: nothing sent (repeat), or no answer (repeat, or ambiguous)."""
+    def _error_of(self, fault: Exception, request_line: str, repeatable: bool) -> Exception:
+        """Return the error for a transport error: nothing was sent (retry), or no answer came (retry, or ambiguous)."""
         title, at = self.cloud.title, _shown(self.base_url)
         if isinstance(fault, NotSent):
-            return self._stopped(call)
+            return self._stopped(request_line)
         if isinstance(fault, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-            return Invalid(f"{title}: {call} cannot be sent to {at}. Check {self.cloud.base_url_config} and the key")
+            return Invalid(
+                f"{title}: {request_line} cannot be sent to {at}. Check {self.cloud.base_url_config} and the key"
+            )
         if isinstance(fault, _NOTHING_SENT):
-            message = f"{title}: {call} reached nobody at {at}: {self._words(fault)}. "
+            message = f"{title}: {request_line} could not connect to {at}: {self._reason(fault)}. "
             if _is_loopback(self.base_url):
                 return _Retry(Unavailable(message + "If the simulator is meant, start it with `gpufleet simulate`"), 5)
             message += f"Check the network, the proxy (HTTPS_PROXY) and {self.cloud.base_url_config}"
             return Unavailable(message) if "CERTIFICATE_VERIFY_FAILED" in message else _Retry(Unavailable(message), 30)
-        words = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._words(fault)
-        return self._unclear(f"{call} at {at}: {words}", repeatable, None)
+        reason = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._reason(fault)
+        return self._unclear_outcome(f"{request_line} at {at}: {reason}", repeatable, None)
 
-    def _unclear(self, words: str, repeatable: bool, status: int | None) -> Exception:
+    def _unclear_outcome(self, message: str, repeatable: bool, status: int | None) -> Exception:
         kind = Unavailable if repeatable else Ambiguous
-        error = kind(f"{self.cloud.title}: {words}. {advice(kind, self.cloud)}", status=status)
+        error = kind(f"{self.cloud.title}: {message}. {advice(kind, self.cloud)}", status=status)
         return _Retry(error, 60) if repeatable else error
 
-    def _stopped(self, call: str) -> Stopped:
-        return Stopped(f"{self.cloud.title}: {call} was not carried out: {STOP.reason}")
+    def _stopped(self, request_line: str) -> Stopped:
+        return Stopped(f"{self.cloud.title}: {request_line} was not carried out: {STOP.reason}")
 
-    def _words(self, fault: Exception) -> str:
+    def _reason(self, fault: Exception) -> str:
         return redacted(str(fault), self._api_key).rstrip(".") or type(fault).__name__
 
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
@@ -315,8 +292,8 @@ def _fault(state: tenacity.RetryCallState) -> _Retry:
     return fault
 
 
-class _Patience:
-    """Whether a request has been tried for long enough, counted from its first failure: waiting for a slot is free."""
+class _RetryTime:
+    """Whether the time for retries is up, counted from the first failure: waiting for a slot does not count."""
 
     def __init__(self) -> None:
         self._failed_at: float | None = None
@@ -324,11 +301,11 @@ class _Patience:
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         now = time.monotonic()
         self._failed_at = now if self._failed_at is None else self._failed_at
-        return STOP.called.is_set() or now - self._failed_at + state.upcoming_sleep > _fault(state).patience_seconds
+        return STOP.called.is_set() or now - self._failed_at + state.upcoming_sleep > _fault(state).retry_seconds
 
 
 def _retry_after_seconds(headers: httpx.Headers) -> float | None:
-    """Read `retry-after-ms` or `Retry-After` (seconds or a date); None when there is none or it makes no sense."""
+    """Read `retry-after-ms` or `Retry-After` (seconds or a date); None when it is missing or invalid."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = headers.get(name)
         if value is None:

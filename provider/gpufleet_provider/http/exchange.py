@@ -1,4 +1,4 @@
-"""One request and its reply on the wire, bounded as a whole, and the one switch that ends all sending."""
+"""One request and its reply, with one time limit for both, and the switch that stops all sending in this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 
 class TimedOut(Exception):
-    """An exchange took longer than its total time; whether it was carried out is not known."""
+    """An exchange took longer than its time limit; whether the request was carried out is not known."""
 
 
 class NotSent(Exception):
@@ -22,7 +22,7 @@ class NotSent(Exception):
 
 
 class Stop:
-    """Whether this process may still change anything, and the reads that nobody needs once it may not."""
+    """Whether this process may still change anything, and the reads in flight that are given up once it may not."""
 
     def __init__(self) -> None:
         self.called = threading.Event()
@@ -40,7 +40,7 @@ class Stop:
         for read in reads:
             read.give_up()
 
-    def ends(self, read: Exchange) -> None:
+    def add_read(self, read: Exchange) -> None:
         """Have a read given up when everything stops."""
         with self._lock:
             self._reads.add(read)
@@ -68,10 +68,10 @@ def stopped() -> str | None:
 
 
 class Exchange:
-    """One request on a thread of its own, waited for no longer than its total time.
+    """One request on a thread of its own, waited for no longer than its time limit.
 
-    httpx bounds each phase: a resolver that hangs, or a server that drips a byte at a time, would hold a verb for ever.
-    What is given up here sends nothing more, and its answer is dropped.
+    httpx limits each phase only: a resolver that hangs, or a server that sends a byte at a time, would block for ever.
+    An exchange that is given up sends nothing more, and its answer is dropped.
     """
 
     def __init__(self, client: httpx.Client, request: httpx.Request) -> None:
@@ -88,7 +88,7 @@ class Exchange:
     def reply(self, total_seconds: float) -> httpx.Response:
         """Send the request and return the whole reply; raises what httpx raises, `TimedOut` or `NotSent`."""
         if not self._changes:
-            STOP.ends(self)
+            STOP.add_read(self)
         threading.Thread(target=self._run, name="gpufleet-http", daemon=True).start()
         if not self._over.wait(total_seconds):
             self.give_up()

@@ -33,6 +33,7 @@ from typing import Any, cast
 
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 
 
 class CloudError(Exception):
@@ -141,8 +142,9 @@ class WaitCancelled(WaitEnded):
 class Unfinished(CloudError):
     """The resource exists and is not ready: a partial failure, which keeps its id and what is known of it."""
 
-    def __init__(self, message: str, id: str, outputs: Properties) -> None:
-        super().__init__(message)
+    def __init__(self, wait: UnfinishedWait, id: str, outputs: Properties) -> None:
+        super().__init__(wait.message)
+        self.wait = wait
         self.id = id
         self.outputs = outputs
 

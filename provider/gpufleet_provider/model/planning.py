@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,8 @@ from gpufleet_provider.model.comparing import Verdict, corrected, verdicts
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import ENDED, INPUTS, WAIT
+from gpufleet_provider.model.state_properties import ENDED, INPUTS
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
         # Whatever else has changed, only a new term is a reason to buy it again; check has refused all others.
         terms = [verdict.field for verdict in found if verdict.field in lifecycle.term_fields]
         return Plan(bool(terms), terms, _detailed(found, terms), None)
-    wait: Mapping[str, str] = olds.get(WAIT) or {}
+    wait = UnfinishedWait.from_outputs(olds)
     replaces = [verdict.field for verdict in found if verdict.action == "replace"]
     detailed = _detailed(found, replaces)
-    if wait and not replaces:
-        replaces = [lifecycle.status_field] if wait["state"] == "failed" else []
+    if wait is not None and not replaces:
+        replaces = [lifecycle.status_field] if wait.state == "failed" else []
         detailed[lifecycle.status_field] = "update_replace" if replaces else "update"
     if replaces:
         return Plan(True, replaces, detailed, _loss(lifecycle, replaces, prior, olds, news))

@@ -13,13 +13,8 @@ ENDED = "__ended"
 INPUTS = "__inputs"
 """The hidden output with the inputs that the resource was last brought to (a diff is given old outputs only)."""
 WAIT = "__wait"
-"""The hidden output of a resource that is not ready: `{"state": "pending" | "failed", "words": ..., "during": ...}`.
-
-`during` is `create` until the resource has been ready once, `update` afterwards.
-"""
+"""The hidden output of a resource that is not ready: why, and since when (`UnfinishedWait` reads and writes it)."""
 ACCOUNT = "__account"
 """The hidden output that tells accounts apart: what another key does not see is not gone."""
-ACCEPTED_UNIX_SECONDS = "accepted_unix_seconds"
-"""Under `__wait`, when the create was accepted of a resource that the cloud has not shown since."""
 PROVIDER = "__provider"
 """The property that holds the pickled provider; it is the server's, and comes and goes with every bag."""

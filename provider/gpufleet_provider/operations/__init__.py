@@ -1,1 +1,1 @@
-"""The life of any resource, once for all: create, adopt, wait, update, delete until gone. No Pulumi in here."""
+"""What a run does to a resource of any kind: check, compare, create, adopt, wait, update, delete. No Pulumi in here."""

@@ -1,26 +1,40 @@
-"""The call that the engine is making now: what the plain contract does not tell a provider, where it is known."""
+"""`Call`: what the engine's call says besides its properties, and where messages for the user go."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
-from gpufleet_provider.plugin import engine_log
+from gpufleet_provider.http.accounts import Setting
 
 
-def _silent(_words: str) -> None:
-    """On the stock server a call does not know its URN: a progress line without one would be noise."""
+def _ignore(_message: str) -> None:
+    """Show no progress: on the stock server a call does not know its URN, and a line without one would be noise."""
+
+
+def _print(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the engine: its resource, its time limit in seconds (None: the default), and where words go."""
+    """One call of the engine for one resource; what a server does not tell has a default."""
 
     urn: str = ""
+    """The resource, or an empty string."""
     timeout_seconds: float | None = None
-    progress: Callable[[str], None] = _silent
-    warn: Callable[[str], None] = engine_log.warn
-
-
-CALL: ContextVar[Call] = ContextVar("CALL", default=Call())  # noqa: B039  (immutable)
+    """The time limit that the program sets, or None for the default of the resource."""
+    progress: Callable[[str], None] = _ignore
+    """Shows a line beside the resource until the next one."""
+    warn: Callable[[str], None] = _print
+    """Leaves a warning in the output of the run."""
+    note: Callable[[str], None] = _print
+    """Leaves a line in the output of the run that is no warning and concerns no single resource."""
+    setting: Setting = lambda _key: None
+    """Looks up the configuration that names the account; where it is silent, the environment does."""
+    is_unknown: Callable[[Any], bool] = lambda _value: False
+    """Whether a value of the inputs is not known before the run."""
+    before_create: Callable[[], object] = lambda: None
+    """Called right before a create is posted; it may stop everything that would change an account."""

@@ -1,8 +1,8 @@
-"""What only a cloud's live catalogue can tell of inputs, asked once per account and process.
+"""Checks inputs against a cloud's live catalogue, which is read once per account and process.
 
-A create that the catalogue contradicts is warned of: the cloud itself refuses it, and nothing is lost. A replacement is
-refused: the living resource would be deleted first, and its successor could not be made. Without a key, or while the
-catalogue cannot be read, this is skipped with a note, so that previews of forks work.
+A create that the catalogue contradicts is only warned of: the cloud refuses it by itself, and nothing is lost. A
+replacement is refused: the old resource would be deleted first, and the new one could not be created. Without a key, or
+while the catalogue cannot be read, the check is skipped with a note, so that previews of forks work.
 """
 
 from __future__ import annotations
@@ -16,47 +16,50 @@ from gpufleet_provider.model.comparing import differences
 from gpufleet_provider.model.errors import CloudError, MissingKey
 from gpufleet_provider.model.fields import Failure, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
-from gpufleet_provider.plugin import engine_log
+from gpufleet_provider.operations.call import Call
 
 _lock = threading.Lock()
-_read: dict[tuple[str, int], Any] = {}
+_catalogues: dict[tuple[CloudClient, str], Any] = {}
 _noted: set[str] = set()
 
 
-def complaints(
-    lifecycle: Lifecycle[Any], client_of: Callable[[], CloudClient], olds: Properties, inputs: Properties
+def failures(
+    lifecycle: Lifecycle[Any], connect: Callable[[], CloudClient], call: Call, olds: Properties, inputs: Properties
 ) -> list[Failure]:
-    """Return where inputs contradict the live catalogue; nothing while what it knows of them has not changed."""
+    """Return where inputs contradict the live catalogue; `connect` returns the account, or raises CloudError.
+
+    Nothing is asked while none of the inputs that it could contradict has changed.
+    """
     if not lifecycle.catalogue_fields:
         return []
     if olds and not set(differences(lifecycle.create_body, olds, inputs)).intersection(lifecycle.catalogue_fields):
         return []
     try:
-        catalogue = _catalogue(lifecycle, client_of())
+        catalogue = _read(lifecycle, connect())
     except CloudError as error:
-        _note_once(lifecycle, error)
+        _note_once(lifecycle, call, error)
         return []
     return list(lifecycle.catalogue_errors(catalogue, inputs))
 
 
-def _catalogue(lifecycle: Lifecycle[Any], client: CloudClient) -> Any:
-    key = (lifecycle.token, id(client))
+def _read(lifecycle: Lifecycle[Any], client: CloudClient) -> Any:
+    key = (client, lifecycle.token)
     with _lock:
-        if key not in _read:
+        if key not in _catalogues:
             try:
-                _read[key] = lifecycle.catalogue(client)
+                _catalogues[key] = lifecycle.catalogue(client)
             except CloudError as error:
                 # Kept, too: a thousand checks do not each wait for an address that does not answer.
-                _read[key] = error
-    if isinstance(_read[key], CloudError):
-        raise _read[key]
-    return _read[key]
+                _catalogues[key] = error
+    if isinstance(_catalogues[key], CloudError):
+        raise _catalogues[key]
+    return _catalogues[key]
 
 
-def _note_once(lifecycle: Lifecycle[Any], error: CloudError) -> None:
+def _note_once(lifecycle: Lifecycle[Any], call: Call, error: CloudError) -> None:
     with _lock:
         if lifecycle.token in _noted:
             return
         _noted.add(lifecycle.token)
-    words = f"{lifecycle.token}: inputs were not held against the live catalogue: {error}"
-    (engine_log.note if isinstance(error, MissingKey) else engine_log.warn)(words)
+    message = f"{lifecycle.token}: inputs were not checked against the live catalogue: {error}"
+    (call.note if isinstance(error, MissingKey) else call.warn)(message)

@@ -1,1 +1,1 @@
-"""All that knows Pulumi's plugin server: what it lacks, added in the running process."""
+"""Everything that knows Pulumi's plugin server, and adds to the running process what the stock server lacks."""

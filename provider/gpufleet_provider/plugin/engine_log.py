@@ -1,4 +1,4 @@
-"""Lines to the engine, on a resource's own row: the only way for a provider to be heard that is not noise."""
+"""Logs to the engine, attached to a resource's URN."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def _log(severity: engine_pb2.LogSeverity.ValueType, message: str, urn: str, eph
     try:
         _stub(address).Log(request, timeout=5)
     except grpc.RpcError:
-        # The engine is going or gone. A line is not worth an operation.
+        # The engine is stopping or gone: a line that cannot be shown must not end an operation.
         return
 
 
 def progress(message: str, urn: str) -> None:
-    """Show a line on the resource's row for as long as it is the newest; it leaves no trace in the diagnostics."""
+    """Show a line on the resource's row until the next one; it does not stay in the diagnostics."""
     _log(engine_pb2.INFO, message, urn, ephemeral=True)
 
 
 def note(message: str) -> None:
-    """Leave a line in the diagnostics of the run that is no warning."""
+    """Leave an informational line in the diagnostics of the run."""
     _log(engine_pb2.INFO, message, "", ephemeral=False)
 
 

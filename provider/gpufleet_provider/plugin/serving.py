@@ -1,38 +1,43 @@
-"""The plugin server's calls as they should be: whole requests in, whole responses out, one line for every error.
+"""Serves the plugin server's calls: whole requests in, whole responses out, one line for every error.
 
 Each of the six functions stands in for a stock handler (see `upgrade`). A provider that is not ours is served by the
-stock one. A failure is told as the status of the call beside an empty reply, which both shapes of the stock server pass
-on as it is: an exception would have them add a traceback.
+stock one. An error becomes the status of the call beside an empty reply, which both shapes of the stock server pass on
+as it is: an exception would have them add a traceback.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar, cast
+from contextvars import ContextVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2, struct_pb2
-from pulumi.dynamic import CreateResult, UpdateResult
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ResourceProvider, UpdateResult
 from pulumi.output import Unknown
-from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
 from gpufleet_provider.model.errors import CloudError, Unfinished, describe
 from gpufleet_provider.model.fields import Properties
-from gpufleet_provider.model.state_properties import PROVIDER, WAIT
-from gpufleet_provider.operations.call import CALL, Call
-from gpufleet_provider.plugin import engine_log
+from gpufleet_provider.model.state_properties import PROVIDER
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.plugin import engine_log, watchdog
+from gpufleet_provider.plugin.values import properties_of, struct_of
 
 stock_handlers: dict[str, Callable[..., Any]] = {}
 """The stock handlers, for the other dynamic providers that live in the same process."""
 
 ReplyT = TypeVar("ReplyT")
-
+ProviderT = TypeVar("ProviderT", bound="ServedProvider")
+Arguments = ParamSpec("Arguments")
 
 _REQUESTS = (
     provider_pb2.CheckRequest,
@@ -43,6 +48,93 @@ _REQUESTS = (
     provider_pb2.DeleteRequest,
 )
 
+# --- Our providers --------------------------------------------------------------------------------------------------
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Unknown)
+
+
+_PLAIN_CALL = Call(
+    warn=engine_log.warn, note=engine_log.note, is_unknown=_is_unknown, before_create=watchdog.stop_if_engine_is_gone
+)
+"""What is known of a call on a server that does not tell a provider what its request says."""
+
+
+def _call_of(request: Any) -> Call:
+    urn: str = request.urn
+    return dataclasses.replace(
+        _PLAIN_CALL,
+        urn=urn,
+        timeout_seconds=getattr(request, "timeout", 0) or None,
+        progress=functools.partial(engine_log.progress, urn=urn),
+        warn=functools.partial(engine_log.warn, urn=urn),
+    )
+
+
+_current: ContextVar[Call | None] = ContextVar("_current", default=None)
+"""The call that `_handle` serves on this thread: Pulumi's methods have no argument for it."""
+
+
+@contextlib.contextmanager
+def _serving(call: Call) -> Generator[None]:
+    token = _current.set(call)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class ServedProvider(ResourceProvider):
+    """Base of the providers that are served here; its methods get a `Call` by the decorator `served`.
+
+    Nothing of one call is kept on the object: all threads of the plugin share it.
+    """
+
+    _config: Config | None = None
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Keep the configuration that the server has for this provider."""
+        self._config = req.config
+
+    def setting(self, key: str) -> str | None:
+        """Return a configuration value such as `together:apiKey`, or None."""
+        value = self._config.get(key) if self._config is not None else None
+        return str(value) if value is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what stands pickled in users' state: all but the configuration, which holds keys."""
+        return {name: value for name, value in vars(self).items() if name != "_config"}
+
+
+def served(
+    method: Callable[Concatenate[ProviderT, Call, Arguments], ReplyT],
+) -> Callable[Concatenate[ProviderT, Arguments], ReplyT]:
+    """Make one of Pulumi's methods out of one that also takes the call which it serves."""
+
+    @functools.wraps(method)
+    def wrapper(self: ProviderT, *arguments: Arguments.args, **named: Arguments.kwargs) -> ReplyT:
+        def with_settings(call: Call, *arguments: Any, **named: Any) -> ReplyT:
+            return method(self, dataclasses.replace(call, setting=self.setting), *arguments, **named)
+
+        call = _current.get()
+        if call is None and (begun := stock_call()) is not None:
+            return _serve_within_stock_handler(*begun, with_settings)
+        return with_settings(call or _PLAIN_CALL, *arguments, **named)
+
+    return wrapper
+
+
+def stock_call() -> tuple[Any, Any] | None:
+    """Return request and context of the stock handler that this thread is in; None if it is in none."""
+    frame = inspect.currentframe() if engine_log.engine_address() is not None else None
+    while frame is not None:
+        if "context" in frame.f_locals and isinstance(frame.f_locals.get("request"), _REQUESTS):
+            return frame.f_locals["request"], frame.f_locals["context"]
+        frame = frame.f_back
+    return None
+
+
 # --- The six calls --------------------------------------------------------------------------------------------------
 
 
@@ -52,11 +144,11 @@ def check(servicer: Any, request: provider_pb2.CheckRequest, context: Any) -> pr
     def serve(provider: Any, olds: Properties, news: Properties) -> provider_pb2.CheckResponse:
         result = provider.check(olds, news)
         return provider_pb2.CheckResponse(
-            inputs=_struct({**result.inputs, PROVIDER: news[PROVIDER]}),
+            inputs=struct_of({**result.inputs, PROVIDER: news[PROVIDER]}),
             failures=[provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in result.failures],
         )
 
-    return _served("Check", servicer, request, context, serve, provider_pb2.CheckResponse)
+    return _handle("Check", servicer, request, context, serve, provider_pb2.CheckResponse)
 
 
 def diff(servicer: Any, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:
@@ -82,17 +174,19 @@ def diff(servicer: Any, request: provider_pb2.DiffRequest, context: Any) -> prov
             )
         return response
 
-    return _served("Diff", servicer, request, context, serve, provider_pb2.DiffResponse)
+    return _handle("Diff", servicer, request, context, serve, provider_pb2.DiffResponse)
 
 
 def create(servicer: Any, request: provider_pb2.CreateRequest, context: Any) -> provider_pb2.CreateResponse:
     """Serve Create; a resource that exists but is not ready is a partial failure that keeps its id."""
 
     def serve(provider: Any, props: Properties) -> provider_pb2.CreateResponse:
-        result = _finished(provider.create(props), request)
-        return provider_pb2.CreateResponse(id=result.id, properties=_struct({**result.outs, PROVIDER: props[PROVIDER]}))
+        result = _ensure_finished(provider.create(props), request)
+        return provider_pb2.CreateResponse(
+            id=result.id, properties=struct_of({**result.outs, PROVIDER: props[PROVIDER]})
+        )
 
-    return _served("Create", servicer, request, context, serve, provider_pb2.CreateResponse)
+    return _handle("Create", servicer, request, context, serve, provider_pb2.CreateResponse)
 
 
 def read(servicer: Any, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
@@ -101,22 +195,22 @@ def read(servicer: Any, request: provider_pb2.ReadRequest, context: Any) -> prov
     def serve(provider: Any, id: str, props: Properties) -> provider_pb2.ReadResponse:
         result = provider.read(id, props)
         pickled = {PROVIDER: props[PROVIDER]}
-        response = provider_pb2.ReadResponse(id=result.id, properties=_struct({**result.outs, **pickled}))
+        response = provider_pb2.ReadResponse(id=result.id, properties=struct_of({**result.outs, **pickled}))
         if result.inputs is not None:
-            response.inputs.CopyFrom(_struct({**result.inputs, **pickled}))
+            response.inputs.CopyFrom(struct_of({**result.inputs, **pickled}))
         return response
 
-    return _served("Read", servicer, request, context, serve, provider_pb2.ReadResponse)
+    return _handle("Read", servicer, request, context, serve, provider_pb2.ReadResponse)
 
 
 def update(servicer: Any, request: provider_pb2.UpdateRequest, context: Any) -> provider_pb2.UpdateResponse:
     """Serve Update; a resource that is not ready afterwards is a partial failure."""
 
     def serve(provider: Any, id: str, olds: Properties, news: Properties) -> provider_pb2.UpdateResponse:
-        result = _finished(provider.update(id, olds, news), request)
-        return provider_pb2.UpdateResponse(properties=_struct({**result.outs, PROVIDER: news[PROVIDER]}))
+        result = _ensure_finished(provider.update(id, olds, news), request)
+        return provider_pb2.UpdateResponse(properties=struct_of({**result.outs, PROVIDER: news[PROVIDER]}))
 
-    return _served("Update", servicer, request, context, serve, provider_pb2.UpdateResponse)
+    return _handle("Update", servicer, request, context, serve, provider_pb2.UpdateResponse)
 
 
 def delete(servicer: Any, request: provider_pb2.DeleteRequest, context: Any) -> empty_pb2.Empty:
@@ -126,38 +220,31 @@ def delete(servicer: Any, request: provider_pb2.DeleteRequest, context: Any) -> 
         provider.delete(id, props)
         return empty_pb2.Empty()
 
-    return _served("Delete", servicer, request, context, serve, empty_pb2.Empty)
-
-
-def is_request(value: Any) -> bool:
-    """Whether a value is the request of one of the six calls."""
-    return isinstance(value, _REQUESTS)
+    return _handle("Delete", servicer, request, context, serve, empty_pb2.Empty)
 
 
 def _arguments(request: Any) -> tuple[Any, ...]:
     """Return what a request says as the arguments of the provider's method; the last one carries the provider."""
     if isinstance(request, provider_pb2.CheckRequest):
-        return _values(request.olds), _values(request.news)
+        return properties_of(request.olds), properties_of(request.news)
     if isinstance(request, (provider_pb2.DiffRequest, provider_pb2.UpdateRequest)):
-        return request.id, _values(request.olds), _values(request.news)
+        return request.id, properties_of(request.olds), properties_of(request.news)
     if isinstance(request, provider_pb2.CreateRequest):
-        return (_values(request.properties),)
+        return (properties_of(request.properties),)
     if isinstance(request, provider_pb2.ReadRequest):
-        return request.id, _values(request.properties) or _values(request.inputs)
-    return request.id, _values(request.properties)
+        return request.id, properties_of(request.properties) or properties_of(request.inputs)
+    return request.id, properties_of(request.properties)
 
 
 # --- Calls and their failures ---------------------------------------------------------------------------------------
 
 
-def _served(
+def _handle(
     verb: str, servicer: Any, request: Any, context: Any, serve: Callable[..., ReplyT], nothing: Callable[[], ReplyT]
 ) -> ReplyT:
-    """Serve one call with the provider that a request carries, if it is one of ours, and tell whatever goes wrong."""
-    from gpufleet_provider.dynamic import DynamicProvider
-
+    """Serve one call with the provider that a request carries, if it is one of ours, and report whatever goes wrong."""
     main: Any = sys.modules["__main__"]
-    with _call_of(request):
+    with _serving(_call_of(request)):
         try:
             arguments = _arguments(request)
             bag: Properties = arguments[-1]
@@ -170,36 +257,37 @@ def _served(
                 bag = arguments[-2]
             if _may_be_ours(bag[PROVIDER]):
                 provider = main.get_provider(bag, servicer._config)
-                if isinstance(provider, DynamicProvider):
+                if isinstance(provider, ServedProvider):
                     return serve(provider, *arguments)
         except Exception as error:
-            _tell(context, error)
+            _set_status(context, error)
             return nothing()
     return stock_handlers[verb](servicer, request, context)
 
 
 @functools.lru_cache(maxsize=64)
 def _may_be_ours(pickled: str) -> bool:
-    """Whether a pickled provider names our module; unpickling somebody else's may fail, which is not ours to word."""
+    """Whether a pickled provider names our module; unpickling another may fail, which the stock handler reports."""
     return b"gpufleet_provider.dynamic" in base64.b64decode(pickled)
 
 
-def within_stock_handler(request: Any, context: Any, method: Callable[..., ReplyT]) -> ReplyT:
-    """Make a provider's call that a stock handler has begun, with all that the request says.
+def _serve_within_stock_handler(request: Any, context: Any, method: Callable[..., ReplyT]) -> ReplyT:
+    """Serve a call that a stock handler has begun, with everything that its request says.
 
-    The first call of a process is one: loading the provider is what upgrades the server. It, too, ends in one line or
-    keeps its id. On a server that is not upgraded all calls are, and errors are its own affair.
+    The first call of a process is one: loading the provider is what upgrades the server. Its errors, too, are one line,
+    and a resource that is not ready keeps its id. On a server that is not upgraded all calls are such, and the stock
+    handler reports the errors.
     """
-    with _call_of(request):
-        # Not what the handler passes on: older SDKs leave out what begins with two underscores.
-        arguments = _arguments(request)
-        if not stock_handlers:
-            return method(*arguments)
-        try:
-            return _finished(method(*arguments), request)
-        except Exception as error:
-            message = _tell(context, error)
-    # A stock handler of the newer shape catches what ends it, and would abort with a traceback instead.
+    call = _call_of(request)
+    # Not what the handler passes on: older SDKs leave out what begins with two underscores.
+    arguments = _arguments(request)
+    if not stock_handlers:
+        return method(call, *arguments)
+    try:
+        return _ensure_finished(method(call, *arguments), request)
+    except Exception as error:
+        message = _set_status(context, error)
+    # A stock handler of the newer shape catches every exception, and would abort with a traceback instead.
     abort = context.abort
 
     def abort_in_one_line(*_: Any) -> Any:
@@ -209,42 +297,28 @@ def within_stock_handler(request: Any, context: Any, method: Callable[..., Reply
     return abort_in_one_line()
 
 
-@contextlib.contextmanager
-def _call_of(request: Any) -> Generator[None]:
-    """Make what a request says known to everything that serves it."""
-    urn: str = request.urn
-    token = CALL.set(
-        Call(
-            urn=urn,
-            timeout_seconds=getattr(request, "timeout", 0) or None,
-            progress=functools.partial(engine_log.progress, urn=urn),
-            warn=functools.partial(engine_log.warn, urn=urn),
-        )
-    )
-    try:
-        yield
-    finally:
-        CALL.reset(token)
-
-
-def _finished(result: ReplyT, request: Any) -> ReplyT:
+def _ensure_finished(result: ReplyT, request: Any) -> ReplyT:
     """Return the result of a provider's call; raises Unfinished for a resource that is not ready."""
-    if isinstance(result, CreateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise Unfinished(outputs[WAIT]["words"], result.id, {**outputs, PROVIDER: request.properties[PROVIDER]})
-    if isinstance(result, UpdateResult) and WAIT in (outputs := cast(Properties, result.outs)):
-        raise Unfinished(outputs[WAIT]["words"], request.id, {**outputs, PROVIDER: request.news[PROVIDER]})
+    if isinstance(result, (CreateResult, UpdateResult)):
+        outputs = cast(Properties, result.outs)
+        wait = UnfinishedWait.from_outputs(outputs)
+        if wait is not None:
+            id, bag = (
+                (result.id, request.properties) if isinstance(result, CreateResult) else (request.id, request.news)
+            )
+            raise Unfinished(wait, id, {**outputs, PROVIDER: bag[PROVIDER]})
     return result
 
 
-def _tell(context: Any, error: Exception) -> str:
-    """Make an error the status of a call, and return it as the one line that the user will see."""
+def _set_status(context: Any, error: Exception) -> str:
+    """Set an error as the status of a call, and return the one line that the user will see."""
     message = describe(error)
     context.set_code(grpc.StatusCode.UNKNOWN)
     context.set_details(message)
     if isinstance(error, Unfinished):
         details = any_pb2.Any()
         details.Pack(
-            provider_pb2.ErrorResourceInitFailed(id=error.id, properties=_struct(error.outputs), reasons=[message])
+            provider_pb2.ErrorResourceInitFailed(id=error.id, properties=struct_of(error.outputs), reasons=[message])
         )
         status = _status_type()(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[details])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
@@ -253,49 +327,10 @@ def _tell(context: Any, error: Exception) -> str:
 
 @functools.cache
 def _status_type() -> Any:
-    """Return google.rpc.Status, of which a process can hold one copy: that of googleapis before that of the SDK."""
+    """Return google.rpc.Status, of which a process can load one copy only: that of googleapis, else that of the SDK."""
     for module in ("google.rpc.status_pb2", "pulumi.runtime.proto.status_pb2"):
         try:
             return importlib.import_module(module).Status
         except (ImportError, TypeError):
             continue
     raise ImportError("no google.rpc.Status: install googleapis-common-protos")
-
-
-# --- Values ---------------------------------------------------------------------------------------------------------
-
-
-def _values(struct: struct_pb2.Struct) -> Properties:
-    # The SDK's own function leaves out hidden properties in some versions, and nested ones in more.
-    return {key: _plain(value) for key, value in struct.fields.items() if not value.HasField("null_value")}
-
-
-def _plain(value: struct_pb2.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return _values(value.struct_value)
-    if kind == "list_value":
-        return [_plain(entry) for entry in value.list_value.values]
-    if kind == "string_value":
-        return Unknown() if value.string_value == rpc.UNKNOWN else value.string_value
-    return value.number_value if kind == "number_value" else value.bool_value if kind == "bool_value" else None
-
-
-def _struct(values: Properties) -> struct_pb2.Struct:
-    return struct_pb2.Struct(fields={key: _value(value) for key, value in values.items() if value is not None})
-
-
-def _value(value: Any) -> struct_pb2.Value:
-    if value is None:
-        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
-    if isinstance(value, bool):
-        return struct_pb2.Value(bool_value=value)
-    if isinstance(value, (int, float)):
-        return struct_pb2.Value(number_value=value)
-    if isinstance(value, str):
-        return struct_pb2.Value(string_value=value)
-    if isinstance(value, Unknown):
-        return struct_pb2.Value(string_value=rpc.UNKNOWN)
-    if isinstance(value, dict):
-        return struct_pb2.Value(struct_value=_struct(cast(Properties, value)))
-    return struct_pb2.Value(list_value=struct_pb2.ListValue(values=[_value(entry) for entry in value]))

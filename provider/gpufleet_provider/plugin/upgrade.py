@@ -1,10 +1,10 @@
-"""What Pulumi's stock plugin server lacks, added in the running process: see `install`.
+"""Adds what Pulumi's stock plugin server lacks to the running process: see `install`.
 
 The stock server runs four calls at a time, cannot say that a resource exists but is not ready, shows tracebacks, and
 ignores cancellation and time limits. The handlers of the running server are plain functions; giving them the `__code__`
 of the shims below replaces them for everyone who holds them, bound methods included. Two shapes are known: in the older
 one the servicer's methods are the handlers, in the newer one each is wrapped by a decorator whose one free variable,
-`fn`, is the handler. Anything else is left alone, and the provider lives on the plain contract.
+`fn`, is the handler. Anything else is left alone, and the provider keeps to the plain contract.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from google.protobuf import empty_pb2
 
-from gpufleet_provider.http import client as http
+from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.plugin import engine_log, serving, watchdog
 from gpufleet_provider.waiting.watcher import cancel_everything
 
@@ -57,7 +57,7 @@ def install() -> None:
                 serving.stock_handlers[name] = types.FunctionType(handler.__code__, handler.__globals__, name)
             handler.__code__ = getattr(_Shims, name).__code__
         _widen(pool)
-        # Every poll brings a fleet's replies, hardly any of it garbage; at its usual pace the collector never stops.
+        # Every poll brings a fleet's replies, hardly any of them garbage; at its usual pace the collector never stops.
         gc.freeze()
         gc.set_threshold(50_000, 10, 10)
 
@@ -82,7 +82,7 @@ def _recognised(main: types.ModuleType) -> dict[str, types.FunctionType] | None:
 
 
 def _is_handler(function: types.FunctionType, method: str | None) -> bool:
-    """Whether a function takes what a handler takes, and makes of it the call of a provider that a handler makes."""
+    """Whether a function has the parameters of a handler and calls the provider's method that a handler calls."""
     code = function.__code__
     parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     if code.co_freevars or parameters != ("self", "request", "context"):
@@ -100,7 +100,7 @@ def _pool() -> Any:
 
 
 def _widen(pool: Any) -> None:
-    """Give every call a thread: those to come, and those that queue already (a destroy begins with all its deletes)."""
+    """Give every call a thread, those that are queued already included (a destroy begins with all its deletes)."""
     with pool._shutdown_lock:
         pool._max_workers = _MORE_THREADS_THAN_ANY_FLEET
         worker: Any = getattr(concurrent.futures.thread, "_worker", None)
@@ -111,7 +111,7 @@ def _widen(pool: Any) -> None:
 
 
 class _IdleThreads:
-    """What a pool takes for the semaphore of its idle threads, counted right.
+    """Stands in for the semaphore of a pool's idle threads, and counts them right.
 
     Up to Python 3.11 a worker counts itself idle after every call, even when it goes straight on to the next one: after
     a rush of checks such a pool believes in hundreds of idle threads, and starts none for the creates that follow.
@@ -120,23 +120,23 @@ class _IdleThreads:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._lock = threading.Lock()
-        # One that is idle at this moment counts as busy for good, which costs one thread more than needed.
+        # A thread that is idle at this moment counts as busy for good, which costs one thread more than needed.
         self._busy = len(pool._threads)
 
     def acquire(self, *_: Any, **__: Any) -> bool:
-        """Take in one call more, and say whether a thread is there for it."""
+        """Count one more call, and say whether there is a thread for it."""
         with self._lock:
             self._busy += 1
             return self._busy <= len(self._pool._threads)
 
     def release(self) -> None:
-        """Note that a thread has done with a call."""
+        """Count a call that a thread has finished."""
         with self._lock:
             self._busy -= 1
 
 
 class _Shims:
-    """What the handlers become. Each runs with the stock server's globals, hence the import inside."""
+    """The new code of the handlers. Each runs with the stock server's globals, hence the import inside."""
 
     def Check(self: Any, request: Any, context: Any) -> Any:
         from gpufleet_provider.plugin import serving
@@ -176,16 +176,6 @@ class _Shims:
 
 def cancel() -> empty_pb2.Empty:
     """Answer the engine's Cancel: waits end and keep their ids, and nothing new is created."""
-    http.stop_posting("the run was cancelled")
+    stop_posting("the run was cancelled")
     cancel_everything("the run was cancelled")
     return empty_pb2.Empty()
-
-
-def stock_call() -> tuple[Any, Any] | None:
-    """Return request and context of the stock handler that this thread is in; None if it is in none."""
-    frame = inspect.currentframe() if engine_log.engine_address() is not None else None
-    while frame is not None:
-        if "context" in frame.f_locals and serving.is_request(frame.f_locals.get("request")):
-            return frame.f_locals["request"], frame.f_locals["context"]
-        frame = frame.f_back
-    return None

@@ -1,4 +1,4 @@
-"""The plugin ends with its engine: a forgotten plugin that posts after the next run has looked is a second cluster."""
+"""Exits when the engine is gone, so that it cannot create a cluster after the next run has looked for one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from gpufleet_provider.http import client as http
+from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.waiting.watcher import cancel_everything
 
 INTERVAL_SECONDS = 1.0
@@ -18,18 +18,18 @@ _engine: tuple[str, int] | None = None
 
 
 def start(engine_address: str) -> None:
-    """Watch the engine's address for as long as this process lives, which ends soon after the address refuses."""
+    """Watch the engine's address from now on, and end this process soon after it refuses connections."""
     global _engine
     host, _, port = engine_address.rpartition(":")
     _engine = host.strip("[]") or "127.0.0.1", int(port)
     threading.Thread(target=_watch, name="engine-watchdog", daemon=True).start()
 
 
-def look() -> bool:
-    """Ask now whether the engine is still there; once it is not, nothing is posted any more.
+def stop_if_engine_is_gone() -> bool:
+    """Ask whether the engine is still there, and return whether it is; once it is not, nothing is posted any more.
 
-    Asked ahead of every create, too: a second may be enough for the next run to have looked. Where nothing is watched
-    (no plugin process), the answer is yes.
+    Called before every create, too: within a second the next run may have looked for what this one created. Where
+    nothing is watched (no plugin process), the answer is yes.
     """
     if _engine is None:
         return True
@@ -37,10 +37,10 @@ def look() -> bool:
         socket.create_connection(_engine, timeout=2).close()
     except ConnectionRefusedError:
         # The engine's port is on this machine: a refusal proves that nobody listens.
-        http.stop_posting("the engine is gone")
+        stop_posting("the engine is gone")
         return False
     except OSError:
-        # An engine that is too busy to answer, or a lack of sockets here, proves nothing.
+        # An engine that is too busy to answer, or too few sockets here, prove nothing.
         return True
     return True
 
@@ -49,8 +49,8 @@ def _watch() -> None:
     refusals = 0
     while refusals < REFUSALS_IN_A_ROW:
         time.sleep(INTERVAL_SECONDS)
-        refusals = 0 if look() else refusals + 1
+        refusals = 0 if stop_if_engine_is_gone() else refusals + 1
     cancel_everything("the engine is gone")
     time.sleep(GRACE_SECONDS)
-    # Nobody is left to answer to: the server's threads, some in a request, would keep an ordinary exit waiting.
+    # Nobody is left to answer: an ordinary exit would wait for the server's threads, some of them in a request.
     os._exit(1)

@@ -1,1 +1,1 @@
-"""Waiting: one poll for everything that waits on an account."""
+"""Waiting: one poll for everything that waits for resources of one kind in one account."""

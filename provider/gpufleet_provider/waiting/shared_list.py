@@ -1,4 +1,4 @@
-"""One list request for everybody who asks at about the same time, and never an answer older than the question."""
+"""One list request for all who ask at about the same time; no answer is older than its question."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gpufleet_provider.model.errors import CloudError, NotFound, Stopped, Unavai
 from gpufleet_provider.model.fields import Properties
 
 GATHER_SECONDS = 0.05
-"""How long the first who asks waits for others: a fleet's calls arrive a few milliseconds apart."""
+"""How long the first to ask waits for others: a fleet's calls arrive a few milliseconds apart."""
 
 
 class Listing:
-    """What one list request brought. Whoever holds it shares it with others: nothing in it may be changed."""
+    """The result of one list request. It is shared: nothing in it may be changed."""
 
     def __init__(self, started: float, rows: list[Properties], by_id: dict[str, Properties]) -> None:
         self.started = started
@@ -65,7 +65,7 @@ class SharedList:
         """Return a listing whose request started at most so long before this call; raises CloudError.
 
         With 0 it started after this call. A listing that started before a change which this process has since made
-        is never given, whatever its age. Never raises NotFound: a list that is not there says nothing of its rows.
+        is never returned, whatever its age. Never raises NotFound: a missing list says nothing of its rows.
         """
         with self._lock:
             if self._cancelled is not None:
@@ -86,12 +86,12 @@ class SharedList:
         return joined.result()
 
     def last_rows(self) -> list[Properties]:
-        """Return what the last readable listing brought; asks nothing."""
+        """Return the rows of the last readable listing; sends nothing."""
         with self._lock:
             return self._last.rows if self._last is not None else []
 
     def cancel(self, reason: str) -> None:
-        """End all that waits for a listing, now and from now on, with `Stopped`."""
+        """Raise `Stopped` for everybody who waits for a listing, now and from now on."""
         with self._lock:
             self._cancelled = reason
             waiting = [self._gathering, self._running[1] if self._running else None]
@@ -118,7 +118,7 @@ class SharedList:
             except CloudError as fault:
                 error = fault
             except Exception as fault:
-                # A lifecycle that stumbles over a garbled reply: for whoever waits this is one failed poll.
+                # A lifecycle that fails on a garbled reply: for whoever waits this is one failed poll.
                 error = Unavailable(f"{self._subject}: the list could not be understood ({type(fault).__name__})")
             finally:
                 with self._lock:

@@ -1,11 +1,11 @@
-"""Waiting, once for everything: one thread per account and kind of resource polls the list for all that wait.
+"""Waiting: one thread per account and kind of resource polls the list for everything that waits.
 
 No thread polls by itself. A waiter sleeps until the poll thread has something new for it, judges that on its own
 thread, and asks by id only when the list lacks its resource. What ends a wait early never says that a resource is gone:
 
-- `WaitFailed`: the cloud shows, readably, that it will not become what was asked for.
-- `WaitTimedOut`: the time is up; `WaitUnanswered`, a kind of it: nobody answers, or the key is refused, for so long
-  that waiting on makes no sense.
+- `WaitFailed`: a readable reply shows that the resource will not become what was asked for.
+- `WaitTimedOut`: the time is up; `WaitUnanswered`, a kind of it: for so long that waiting on is of no use, the cloud
+  has not answered or has refused the key.
 - `WaitCancelled`: the run was cancelled, or its engine is gone.
 """
 
@@ -19,34 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.errors import (
-    CloudError,
-    NotFound,
-    Stopped,
-    Unavailable,
-    WaitCancelled,
-    WaitEnded,
-    WaitFailed,
-    WaitTimedOut,
-    WaitUnanswered,
-)
+from gpufleet_provider.model.errors import CloudError, NotFound, Stopped, Unavailable
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.waiting.shared_list import Listing, SharedList
-from gpufleet_provider.waiting.wait import Judge, Vigil
-
-__all__ = [
-    "Judge",
-    "WaitCancelled",
-    "WaitEnded",
-    "WaitFailed",
-    "WaitTimedOut",
-    "WaitUnanswered",
-    "Watcher",
-    "cancel_everything",
-    "interval_seconds",
-    "watcher_for",
-]
+from gpufleet_provider.waiting.wait import Judge, Wait
 
 
 def interval_seconds(age_seconds: float) -> float:
@@ -55,38 +32,38 @@ def interval_seconds(age_seconds: float) -> float:
 
 
 class _Absent:
-    """The list was read, and lacks the resource."""
+    """The list was read and does not contain the resource."""
 
 
 _ABSENT = _Absent()
 
 
 class _Waiter:
-    """One thread that waits, and the newest that the poll has for it."""
+    """One waiting thread, and the newest poll result for it."""
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.since = time.monotonic()
-        self.bell = threading.Event()
-        # Whatever is newer replaces what has not been taken yet.
-        self._news: deque[Properties | _Absent | CloudError] = deque(maxlen=1)
-        self._told: Properties | None = None
+        self.wakeup = threading.Event()
+        # A newer result replaces one that has not been read yet.
+        self._results: deque[Properties | _Absent | CloudError] = deque(maxlen=1)
+        self._last_reply: Properties | None = None
 
-    def tell(self, news: Properties | _Absent | CloudError) -> None:
-        """Wake the thread, unless it was told the very same reply last."""
-        if news is not self._told:
-            self._told = news if isinstance(news, dict) else None
-            self._news.append(news)
-            self.bell.set()
+    def publish(self, result: Properties | _Absent | CloudError) -> None:
+        """Wake the thread with a result, unless the last one was the very same reply."""
+        if result is not self._last_reply:
+            self._last_reply = result if isinstance(result, dict) else None
+            self._results.append(result)
+            self.wakeup.set()
 
-    def take(self) -> Properties | _Absent | CloudError | None:
-        """Return what is new, once."""
-        self.bell.clear()
-        return self._news.pop() if self._news else None
+    def next(self) -> Properties | _Absent | CloudError | None:
+        """Return the newest result, once."""
+        self.wakeup.clear()
+        return self._results.pop() if self._results else None
 
 
 class Watcher:
-    """Answers what everything of one kind in one account looks like now, and wakes those whose wait it ends."""
+    """Reads the resources of one kind in one account, once for every thread that asks or waits."""
 
     def __init__(self, lifecycle: Lifecycle[Any], client: CloudClient, poll_seconds: float | None = None) -> None:
         self._lifecycle = lifecycle
@@ -113,7 +90,7 @@ class Watcher:
         return self._lists.ask().rows
 
     def newest_list(self) -> list[Properties]:
-        """Return the raw replies of the last list that was read, whenever that was; asks nothing."""
+        """Return the raw replies of the last list that was read, whenever that was; sends nothing."""
         return self._lists.last_rows()
 
     def fresh(self, id: str, *, within_seconds: float = 0.0) -> Properties:
@@ -123,20 +100,20 @@ class Watcher:
         something. Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
         """
         listed = self._lists.ask(within_seconds).by_id.get(id)
-        return self._asked_by_id(id) if listed is None else self._complete(id, listed)
+        return self._get_by_id(id) if listed is None else self._complete(id, listed)
 
     def _complete(self, id: str, listed: Properties) -> Properties:
         """Return the raw reply for a listed resource: its row, or the reply by id where rows lack fields."""
         if self._lifecycle.list_shows_all:
             return listed
         try:
-            return self._asked_by_id(id)
+            return self._get_by_id(id)
         except NotFound:
             # What the list shows is not gone, whatever the cloud answers by id.
             return listed
 
-    def _asked_by_id(self, id: str) -> Properties:
-        # A list that comes back short must not turn into a thousand questions at once.
+    def _get_by_id(self, id: str) -> Properties:
+        # A list that comes back short must not turn into a thousand requests at once.
         if self._stop.wait(self._client.by_id.turn_seconds()):
             raise Stopped(f"{self._lifecycle.token} {id} was not read: {self._reason}")
         try:
@@ -144,9 +121,9 @@ class Watcher:
         except CloudError:
             raise
         except Exception as error:
-            # A lifecycle that stumbles over a garbled reply must not cost anybody an id.
-            words = f"{self._lifecycle.token} {id}: the reply could not be understood ({type(error).__name__})"
-            raise Unavailable(words) from error
+            # A lifecycle that fails on a garbled reply must not cost anybody an id.
+            message = f"{self._lifecycle.token} {id}: the reply could not be understood ({type(error).__name__})"
+            raise Unavailable(message) from error
 
     # --- Waiting ---
 
@@ -170,33 +147,33 @@ class Watcher:
         `gone_is_expected`, a resource counts as gone only after some 404s in a row and a while after the start: what
         was just created may not show yet. Raises `WaitFailed`, `WaitTimedOut`, `WaitUnanswered`, `WaitCancelled`.
         """
-        vigil = Vigil(f"{self._lifecycle.token} {id}", judge, time.monotonic(), deadline_seconds, gone_is_expected)
+        wait = Wait(f"{self._lifecycle.token} {id}", judge, time.monotonic(), deadline_seconds, gone_is_expected)
         waiter = _Waiter(id)
         self._enter(waiter)
         try:
             while True:
-                waiter.bell.wait(vigil.patience_seconds(time.monotonic()))
+                waiter.wakeup.wait(wait.seconds_until_due(time.monotonic()))
                 answer = self._answer(waiter)
                 if self._stop.is_set() or isinstance(answer, Stopped):
-                    raise vigil.cancelled(self._reason or str(answer))
-                if answer is not None and vigil.take(answer, time.monotonic()):
+                    raise wait.cancelled(self._reason or str(answer))
+                if answer is not None and wait.record(answer, time.monotonic()):
                     return answer if isinstance(answer, dict) else {}
-                line = vigil.line(time.monotonic())
+                line = wait.next_line(time.monotonic())
                 if line is not None and progress is not None:
-                    # A line that cannot be shown is not worth a wait.
+                    # A line that cannot be shown must not end the wait.
                     with contextlib.suppress(Exception):
                         progress(line)
-                vigil.keep_to_deadline(time.monotonic())
+                wait.check_deadline(time.monotonic())
         finally:
             self._leave(waiter)
 
     def _answer(self, waiter: _Waiter) -> Properties | CloudError | None:
-        """Return what is new: a reply, NotFound when list and cloud agree on that, another error for a failed poll."""
-        news = waiter.take()
+        """Return a new reply, NotFound where both list and cloud lack the resource, or the error of a failed poll."""
+        result = waiter.next()
         try:
-            if isinstance(news, _Absent):
-                return self._asked_by_id(waiter.id)
-            return self._complete(waiter.id, news) if isinstance(news, dict) else news
+            if isinstance(result, _Absent):
+                return self._get_by_id(waiter.id)
+            return self._complete(waiter.id, result) if isinstance(result, dict) else result
         except CloudError as error:
             return error
 
@@ -206,17 +183,17 @@ class Watcher:
             self._reason = self._reason or reason
             self._stop.set()
             for waiter in self._waiters:
-                waiter.bell.set()
+                waiter.wakeup.set()
             self._changed.notify_all()
         self._lists.cancel(reason)
 
-    # --- The poll thread: alive while anything waits ---
+    # --- The poll thread, which lives while anything waits ---
 
     def _enter(self, waiter: _Waiter) -> None:
         with self._changed:
             self._waiters.add(waiter)
             if self._stop.is_set():
-                waiter.bell.set()
+                waiter.wakeup.set()
             elif not self._polling:
                 self._polling = True
                 threading.Thread(target=self._poll, name=f"gpufleet-poll-{self._lifecycle.token}", daemon=True).start()
@@ -230,19 +207,19 @@ class Watcher:
                 self._changed.notify_all()
 
     def _poll(self) -> None:
-        while self._turn_comes():
+        while self._wait_for_turn():
             self._polled_at = time.monotonic()
             try:
                 outcome = self._lists.ask()
             except Stopped:
-                # Whoever waits is woken by what stopped it.
+                # What stopped it wakes whoever waits.
                 continue
             except CloudError as error:
                 outcome = error
-            self._tell(outcome)
+            self._publish(outcome)
             self._poll_took_seconds = time.monotonic() - self._polled_at
 
-    def _turn_comes(self) -> bool:
+    def _wait_for_turn(self) -> bool:
         """Sleep until the next poll is due; False when nothing waits any more, and the thread is to end."""
         with self._changed:
             while self._waiters and not self._stop.is_set():
@@ -261,18 +238,18 @@ class Watcher:
         # An account whose list takes long is not asked for it all the time.
         return self._polled_at + max(seconds, 3 * self._poll_took_seconds)
 
-    def _tell(self, outcome: Listing | CloudError) -> None:
+    def _publish(self, outcome: Listing | CloudError) -> None:
         with self._changed:
             for waiter in self._waiters:
                 if isinstance(outcome, CloudError):
-                    waiter.tell(outcome)
+                    waiter.publish(outcome)
                 elif waiter.since <= outcome.started:
                     # An older list may still show what was before the create or the update that is waited for.
                     row = outcome.by_id.get(waiter.id, _ABSENT)
                     # Where rows lack fields, an unchanged row is news as well: as a copy it is told again.
                     if isinstance(row, dict) and not self._lifecycle.list_shows_all:
                         row = dict(row)
-                    waiter.tell(row)
+                    waiter.publish(row)
 
 
 # --- All watchers of this process -------------------------------------------------------------------------------------

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, Refusal, Stopped, Unavailable
 from gpufleet_provider.model.state_properties import CREATE_FIRST, ENDED, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
-from gpufleet_provider.operations import adoption as adopting
-from gpufleet_provider.operations import service as operations
-from gpufleet_provider.operations.call import CALL, Call
-from gpufleet_provider.operations.service import create, delete, read, update
-from gpufleet_provider.waiting import wait as vigil
+from gpufleet_provider.operations import awaiting
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.waiting import wait
 
 from tests.provider.toy import BOX, FUTURE, PAST, Desk
 
@@ -25,12 +23,9 @@ GIVEN = {"box_name": "mine", "place": "here", "count": 2}
 
 @pytest.fixture
 def desk() -> Any:
-    token = CALL.set(Call())
     made = Desk()
-    made.call()
     yield made
-    made.account.watcher.cancel_all("the test is over")
-    CALL.reset(token)
+    made.watcher.cancel_all("the test is over")
 
 
 def fail_once(error: Exception, verb: str) -> Callable[[str], None]:
@@ -48,7 +43,7 @@ def fail_once(error: Exception, verb: str) -> Callable[[str], None]:
 
 
 def test_a_box_is_looked_for_posted_once_and_waited_for(desk: Desk) -> None:
-    id, outputs = create(desk.account, {**OURS, "confirm_forfeit": True})
+    id, outputs = desk.create({**OURS, "confirm_forfeit": True})
     assert desk.cloud.calls[0][0] == "list"
     assert desk.cloud.sent("create") == [{"box_name": NAME, "place": "here", "count": 2}]
     assert (id, outputs["status"], outputs[INPUTS]) == ("box-1", "ready", {**OURS, "confirm_forfeit": True})
@@ -59,13 +54,13 @@ def test_a_box_is_looked_for_posted_once_and_waited_for(desk: Desk) -> None:
 def test_nothing_is_posted_when_the_list_cannot_be_read(desk: Desk) -> None:
     desk.cloud.before = fail_once(Unavailable("Toy: no answer"), "list")
     with pytest.raises(Unavailable):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert desk.cloud.sent("create") == []
 
 
 def test_what_an_interrupted_run_left_is_taken_over(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="here", count=2)
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert (id, outputs["status"], desk.cloud.sent("create")) == ("box-1", "ready", [])
     assert "taking over box-1" in desk.warned[0]
 
@@ -77,7 +72,7 @@ def test_what_was_left_is_ready_before_it_is_brought_to_what_is_declared_now(des
         assert verb != "update" or desk.cloud.boxes["box-1"]["status"] == "ready"
 
     desk.cloud.before = statuses
-    _, outputs = create(desk.account, {**OURS, "count": 4})
+    _, outputs = desk.create({**OURS, "count": 4})
     assert desk.cloud.sent("update") == [{"count": 4}]
     assert (outputs["count"], outputs[INPUTS]["count"]) == (4, 4)
 
@@ -85,16 +80,16 @@ def test_what_was_left_is_ready_before_it_is_brought_to_what_is_declared_now(des
 def test_a_taken_over_box_whose_update_fails_keeps_its_id_and_is_updated_next_time(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="here", count=2)
     desk.cloud.before = fail_once(Conflict("Toy: busy"), "update")
-    id, outputs = create(desk.account, {**OURS, "count": 4})
+    id, outputs = desk.create({**OURS, "count": 4})
     assert (id, outputs[INPUTS]["count"], outputs[WAIT]["state"]) == ("box-1", 2, "pending")
     assert "Toy: busy" in outputs[WAIT]["words"]
-    assert update(desk.account, id, outputs, {**OURS, "count": 4})["count"] == 4
+    assert desk.update(id, outputs, {**OURS, "count": 4})["count"] == 4
 
 
 def test_what_was_left_and_cannot_become_what_is_declared_is_refused(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="there", count=2)
     with pytest.raises(Refusal, match="box-1 is left from an interrupted run, but place is 'there', declared 'here'"):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert desk.cloud.sent("create") == []
 
 
@@ -102,90 +97,90 @@ def test_two_boxes_with_our_name_are_listed_and_nothing_is_made(desk: Desk) -> N
     for _ in range(2):
         desk.cloud.make(box_name=NAME, place="here", count=2)
     with pytest.raises(Refusal, match=r"2 live resources have that name \(box-1, box-2\)"):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert desk.cloud.sent("create") == []
 
 
-def test_a_box_on_its_way_out_is_not_taken_over(desk: Desk) -> None:
+def test_a_box_that_is_being_deleted_is_not_taken_over(desk: Desk) -> None:
     gone = desk.cloud.make(box_name=NAME, place="here", count=2)
     desk.cloud.boxes[gone]["status"] = "deleting"
-    assert create(desk.account, OURS)[0] == "box-2"
+    assert desk.create(OURS)[0] == "box-2"
 
 
 def test_a_name_that_the_user_gave_is_no_mark_of_ownership(desk: Desk) -> None:
     desk.cloud.make(box_name="mine", place="here", count=2)
     with pytest.raises(Refusal, match=r'take it over with ResourceOptions\(import_="box-1"\)'):
-        create(desk.account, GIVEN)
-    assert create(desk.account, {**GIVEN, "place": "there"})[0] == "box-2"
+        desk.create(GIVEN)
+    assert desk.create({**GIVEN, "place": "there"})[0] == "box-2"
 
 
 def test_an_id_that_the_state_holds_is_never_taken_over(desk: Desk) -> None:
     old = desk.cloud.make(box_name=NAME, place="here", count=2)
-    desk.account.remember(old)
-    assert create(desk.account, OURS)[0] == "box-2"
+    desk.remember(old)
+    assert desk.create(OURS)[0] == "box-2"
     # Create-first, interrupted: the next run knows the old one, and finds the new one.
     desk.new_run()
-    desk.account.remember(old)
-    assert create(desk.account, OURS)[0] == "box-2"
+    desk.remember(old)
+    assert desk.create(OURS)[0] == "box-2"
     assert len(desk.cloud.sent("create")) == 1
 
 
 def test_what_another_resource_of_the_stack_holds_is_not_taken_over(desk: Desk) -> None:
     """A renamed resource keeps its physical name, which is then offered to a new one of the old name."""
     old = desk.cloud.make(box_name=NAME, place="here", count=2)
-    desk.account.known.named[old] = "urn:pulumi:dev::fleet::toy:Box::renamed"
+    desk.service.memory.known_ids[old] = "urn:pulumi:dev::fleet::toy:Box::renamed"
     with pytest.raises(Refusal, match=r"box-1 runs under that name already, as 'renamed' of this stack; nothing was"):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert desk.cloud.sent("create") == []
 
 
 def test_what_the_run_meets_a_little_later_is_not_taken_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = desk.account.known
+    memory = desk.service.memory
     old = desk.cloud.make(box_name=NAME, place="here", count=2)
-    known.met_at = time.monotonic()
+    memory.last_seen_at = time.monotonic()
 
     def meet() -> None:
-        known.named[old] = "urn:pulumi:dev::fleet::toy:Box::renamed"
-        known.met_at = float("-inf")
+        memory.remember(old, "urn:pulumi:dev::fleet::toy:Box::renamed")
+        memory.last_seen_at = float("-inf")
 
-    monkeypatch.setattr(desk.account.watcher, "pause", meet)
+    monkeypatch.setattr(desk.watcher, "pause", meet)
     with pytest.raises(Refusal, match="as 'renamed' of this stack"):
-        create(desk.account, OURS)
+        desk.create(OURS)
 
 
 def test_what_was_taken_over_is_not_deleted_for_its_former_holder(desk: Desk) -> None:
     left = desk.cloud.make(box_name=NAME, place="here", count=2)
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     desk.call("urn:pulumi:dev::fleet::toy:Box::former")
-    delete(desk.account, left, outputs)
+    desk.delete(left, outputs)
     assert id == left and desk.cloud.sent("delete") == []
     assert "another resource of this run has taken it over" in desk.warned[-1]
 
 
 def test_a_create_first_replacement_without_a_diff_takes_nothing_over(desk: Desk) -> None:
     desk.cloud.make(box_name=NAME, place="here", count=2)
-    with pytest.raises(Refusal, match="Take delete_before_replace=False out"):
-        create(desk.account, {**OURS, CREATE_FIRST: True})
-    desk.account.remember("box-0")
-    assert create(desk.account, {**OURS, CREATE_FIRST: True})[0] == "box-1"
+    with pytest.raises(Refusal, match="Remove delete_before_replace=False"):
+        desk.create({**OURS, CREATE_FIRST: True})
+    desk.remember("box-0")
+    assert desk.create({**OURS, CREATE_FIRST: True})[0] == "box-1"
 
 
 def test_two_of_one_program_do_not_create_under_one_name(desk: Desk) -> None:
-    assert create(desk.account, GIVEN)[0] == "box-1"
+    assert desk.create(GIVEN)[0] == "box-1"
     # Where two look at the very same moment, neither sees the other's.
     hidden = desk.cloud.boxes.pop("box-1")
     desk.call("urn:pulumi:dev::fleet::toy:Box::other")
     with pytest.raises(Refusal, match="of this program has that name, too; nothing was created"):
-        create(desk.account, GIVEN)
+        desk.create(GIVEN)
     desk.cloud.boxes["box-1"] = hidden
-    assert create(desk.account, {**GIVEN, "place": "there"})[0] == "box-2"
+    assert desk.create({**GIVEN, "place": "there"})[0] == "box-2"
     assert len(desk.cloud.sent("create")) == 2
 
 
 def test_a_name_can_be_created_under_again_by_whoever_holds_it(desk: Desk) -> None:
-    first, outputs = create(desk.account, GIVEN)
-    delete(desk.account, first, outputs)
-    assert create(desk.account, GIVEN)[0] != first
+    first, outputs = desk.create(GIVEN)
+    desk.delete(first, outputs)
+    assert desk.create(GIVEN)[0] != first
 
 
 # --- A create of a killed run that is carried out, or shown, too late ------------------------------------------------
@@ -203,40 +198,40 @@ def landing_late(desk: Desk) -> Callable[[str], None]:
     return hook
 
 
-def test_a_twin_that_shows_while_its_own_is_waited_for_is_said(desk: Desk) -> None:
+def test_a_duplicate_that_shows_while_its_own_is_waited_for_is_said(desk: Desk) -> None:
     desk.cloud.after = landing_late(desk)
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert WAIT not in outputs
     (said,) = desk.warned
-    (twin,) = desk.cloud.boxes.keys() - {id}
-    assert said.startswith(f"toy:Box {twin} runs as '{NAME}' beside {id}, and costs money")
+    (duplicate,) = desk.cloud.boxes.keys() - {id}
+    assert said.startswith(f"toy:Box {duplicate} runs as '{NAME}' beside {id}, and costs money")
     assert "gpufleet orphans" in said
 
 
-def test_a_twin_is_said_by_every_read_and_by_the_delete(desk: Desk) -> None:
+def test_a_duplicate_is_said_by_every_read_and_by_the_delete(desk: Desk) -> None:
     id, outputs = made(desk)
-    twin = desk.cloud.make(box_name=NAME, place="here", count=2)
-    assert read(desk.account, id, outputs) is not None
+    duplicate = desk.cloud.make(box_name=NAME, place="here", count=2)
+    assert desk.read(id, outputs) is not None
     desk.new_run()
-    delete(desk.account, id, outputs)
-    assert [twin in said for said in desk.warned] == [True, True]
-    assert desk.cloud.boxes.keys() == {twin}
+    desk.delete(id, outputs)
+    assert [duplicate in said for said in desk.warned] == [True, True]
+    assert desk.cloud.boxes.keys() == {duplicate}
 
 
-def test_what_the_state_holds_or_is_on_its_way_out_is_no_twin(desk: Desk) -> None:
+def test_what_the_state_holds_or_is_being_deleted_is_no_duplicate(desk: Desk) -> None:
     id, outputs = made(desk)
     held, going = (desk.cloud.make(box_name=NAME, place="here", count=2) for _ in range(2))
-    desk.account.remember(held)
+    desk.remember(held)
     desk.cloud.boxes[going]["status"] = "deleting"
-    read(desk.account, id, outputs)
+    desk.read(id, outputs)
     assert desk.warned == []
 
 
-def test_a_name_that_the_user_gave_has_no_twins(desk: Desk) -> None:
-    id, outputs = create(desk.account, GIVEN)
+def test_a_name_that_the_user_gave_has_no_duplicates(desk: Desk) -> None:
+    id, outputs = desk.create(GIVEN)
     desk.cloud.make(**GIVEN)
     desk.new_run()
-    read(desk.account, id, outputs)
+    desk.read(id, outputs)
     assert desk.warned == []
 
 
@@ -245,7 +240,7 @@ def test_a_name_that_the_user_gave_has_no_twins(desk: Desk) -> None:
 
 def test_a_lost_answer_is_made_up_for_by_the_list(desk: Desk) -> None:
     desk.cloud.after = fail_once(Ambiguous("Toy: POST got no answer"), "create")
-    assert create(desk.account, OURS)[0] == "box-1"
+    assert desk.create(OURS)[0] == "box-1"
     assert len(desk.cloud.sent("create")) == 1
 
 
@@ -258,13 +253,13 @@ def test_a_box_that_shows_late_is_found(desk: Desk, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(desk.cloud, "list", late)
     desk.cloud.after = fail_once(Ambiguous("Toy: POST got no answer"), "create")
-    assert create(desk.account, OURS)[0] == "box-1"
+    assert desk.create(OURS)[0] == "box-1"
 
 
 def test_a_create_that_never_happened_says_what_may_be(desk: Desk) -> None:
     desk.cloud.before = fail_once(Ambiguous("Toy: POST got no answer"), "create")
     with pytest.raises(Refusal, match=r"Toy: POST got no answer; no resource named 'box-12345678' has appeared"):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert len(desk.cloud.sent("create")) == 1
 
 
@@ -272,7 +267,7 @@ def test_an_empty_list_is_not_believed_at_once(desk: Desk) -> None:
     living = desk.cloud.make(box_name=OURS["box_name"], place=OURS["place"], count=OURS["count"])
     whole, answers = desk.cloud.list, iter([[]])
     desk.cloud.list = lambda: next(answers, None) or whole()
-    assert create(desk.account, OURS)[0] == living
+    assert desk.create(OURS)[0] == living
     assert "create" not in [verb for verb, _ in desk.cloud.calls]
 
 
@@ -285,17 +280,17 @@ def test_a_list_that_fails_is_read_again_before_anything_is_said(desk: Desk) -> 
             raise error
 
     desk.cloud.before = faulty
-    assert create(desk.account, OURS)[0] == "box-1"
+    assert desk.create(OURS)[0] == "box-1"
 
 
 def test_a_lost_answer_is_looked_for_once_more_when_the_run_is_cancelled(desk: Desk) -> None:
     def cancel(verb: str) -> None:
         if verb == "create":
-            desk.account.watcher.cancel_all("the run was cancelled")
+            desk.watcher.cancel_all("the run was cancelled")
             raise Ambiguous("Toy: POST got no answer")
 
     desk.cloud.after = cancel
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert (id, outputs[WAIT]["state"]) == ("box-1", "pending")
 
 
@@ -303,19 +298,19 @@ def test_a_lost_answer_is_looked_for_once_more_when_the_run_is_cancelled(desk: D
 def test_an_answer_without_an_id_is_made_up_for(desk: Desk, monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     real = desk.cloud.create
     monkeypatch.setattr(desk.cloud, "create", lambda inputs: (real(inputs), answer)[1])
-    assert create(desk.account, OURS)[0] == "box-1"
+    assert desk.create(OURS)[0] == "box-1"
 
 
 def test_an_answer_that_nobody_expected_is_made_up_for(desk: Desk) -> None:
     desk.cloud.after = fail_once(KeyError("cluster"), "create")
-    assert create(desk.account, OURS)[0] == "box-1"
+    assert desk.create(OURS)[0] == "box-1"
 
 
 @pytest.mark.parametrize("error", [Invalid("Toy: no"), Stopped("Toy: the run was cancelled")])
 def test_a_definite_refusal_is_passed_on(desk: Desk, error: CloudError) -> None:
     desk.cloud.before = fail_once(error, "create")
     with pytest.raises(type(error)):
-        create(desk.account, OURS)
+        desk.create(OURS)
     assert desk.cloud.boxes == {}
 
 
@@ -324,7 +319,7 @@ def test_a_definite_refusal_is_passed_on(desk: Desk, error: CloudError) -> None:
 
 def test_what_fails_while_it_is_made_keeps_its_id(desk: Desk) -> None:
     desk.cloud.becomes = "failed"
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert (id, outputs["status"], outputs[INPUTS]) == ("box-1", "failed", OURS)
     assert (outputs[WAIT]["state"], outputs[WAIT]["during"]) == ("failed", "create")
     assert "the box is broken" in outputs[WAIT]["words"]
@@ -332,28 +327,28 @@ def test_what_fails_while_it_is_made_keeps_its_id(desk: Desk) -> None:
 
 def test_what_is_held_up_is_kept_and_not_replaced(desk: Desk) -> None:
     desk.cloud.becomes = "paused"
-    assert create(desk.account, OURS)[1][WAIT]["state"] == "pending"
+    assert desk.create(OURS)[1][WAIT]["state"] == "pending"
 
 
 def test_time_that_is_up_keeps_the_id(desk: Desk) -> None:
     desk.cloud.lists_to_ready = 10**9
     desk.call(timeout_seconds=0.2)
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert (id, outputs[WAIT]["state"]) == ("box-1", "pending")
     assert "making" in outputs[WAIT]["words"] and "`pulumi up` resumes" in outputs[WAIT]["words"]
 
 
 def test_a_cancelled_wait_keeps_the_id_even_when_nothing_was_seen(desk: Desk) -> None:
-    desk.cloud.after = lambda verb: desk.account.watcher.cancel_all("Ctrl-C") if verb == "create" else None
-    id, outputs = create(desk.account, OURS)
+    desk.cloud.after = lambda verb: desk.watcher.cancel_all("Ctrl-C") if verb == "create" else None
+    id, outputs = desk.create(OURS)
     assert (id, outputs["id"], outputs[INPUTS]) == ("box-1", "box-1", OURS)
     assert (outputs[WAIT]["state"], "Ctrl-C" in outputs[WAIT]["words"]) == ("pending", True)
 
 
 def unseen(desk: Desk) -> tuple[str, dict[str, Any]]:
     """A box whose create was cancelled before the cloud has shown it, and that it does not show yet."""
-    desk.cloud.after = lambda verb: desk.account.watcher.cancel_all("Ctrl-C") if verb == "create" else None
-    id, outputs = create(desk.account, OURS)
+    desk.cloud.after = lambda verb: desk.watcher.cancel_all("Ctrl-C") if verb == "create" else None
+    id, outputs = desk.create(OURS)
     desk.cloud.after = lambda verb: None
     desk.new_run()
     desk.hidden = {id: desk.cloud.boxes.pop(id)}
@@ -362,12 +357,12 @@ def unseen(desk: Desk) -> tuple[str, dict[str, Any]]:
 
 def test_what_is_not_shown_yet_is_not_gone(desk: Desk) -> None:
     id, outputs = unseen(desk)
-    found = read(desk.account, id, outputs)
+    found = desk.read(id, outputs)
     assert found == (outputs, OURS)
     assert "does not show it yet" in desk.warned[0]
     desk.cloud.boxes.update(desk.hidden)
     desk.new_run()
-    assert update(desk.account, id, outputs, OURS)["status"] == "ready"
+    assert desk.update(id, outputs, OURS)["status"] == "ready"
 
 
 def test_what_is_not_shown_yet_is_deleted_as_soon_as_it_is(desk: Desk) -> None:
@@ -380,16 +375,16 @@ def test_what_is_not_shown_yet_is_deleted_as_soon_as_it_is(desk: Desk) -> None:
             desk.cloud.boxes.update(desk.hidden)
 
     desk.cloud.before = show
-    delete(desk.account, id, outputs)
+    desk.delete(id, outputs)
     assert asked.count("delete") == 3 and desk.cloud.boxes == {}
     assert any("does not show it yet" in line for line in desk.shown)
 
 
 def test_what_is_never_shown_is_gone_in_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     id, outputs = unseen(desk)
-    monkeypatch.setattr(operations, "GRACE_SECONDS", 0.3)
-    delete(desk.account, id, outputs)
-    assert read(desk.account, id, outputs) is None
+    monkeypatch.setattr(awaiting, "GRACE_SECONDS", 0.3)
+    desk.delete(id, outputs)
+    assert desk.read(id, outputs) is None
 
 
 def test_what_was_shown_once_and_is_not_any_more_is_gone(desk: Desk) -> None:
@@ -398,8 +393,8 @@ def test_what_was_shown_once_and_is_not_any_more_is_gone(desk: Desk) -> None:
     id, outputs = made(desk)
     assert outputs[WAIT]["state"] == "pending"
     del desk.cloud.boxes[id]
-    assert read(desk.account, id, outputs) is None
-    delete(desk.account, id, outputs)
+    assert desk.read(id, outputs) is None
+    desk.delete(id, outputs)
     assert len(desk.cloud.sent("delete")) == 1
 
 
@@ -409,7 +404,7 @@ def test_our_own_mistakes_after_the_post_keep_the_id(desk: Desk, monkeypatch: py
         raise TypeError("a shape that nobody has seen")
 
     monkeypatch.setattr(type(BOX), method, broken)
-    id, outputs = create(desk.account, OURS)
+    id, outputs = desk.create(OURS)
     assert (id, outputs["id"], outputs[INPUTS], outputs[WAIT]["state"]) == ("box-1", "box-1", OURS, "pending")
 
 
@@ -417,8 +412,8 @@ def test_a_progress_line_that_cannot_be_shown_is_not_worth_a_box(desk: Desk) -> 
     def broken(_line: str) -> None:
         raise OSError("the engine is gone")
 
-    CALL.set(Call("urn:box", None, broken))
-    assert create(desk.account, OURS)[0] == "box-1"
+    desk.now = Call("urn:box", None, broken)
+    assert desk.create(OURS)[0] == "box-1"
 
 
 # --- Import ---------------------------------------------------------------------------------------------------------
@@ -426,7 +421,7 @@ def test_a_progress_line_that_cannot_be_shown_is_not_worth_a_box(desk: Desk) -> 
 
 def test_an_import_takes_over_what_matches(desk: Desk) -> None:
     living = desk.cloud.make(box_name="mine", place="here", count=2)
-    id, outputs = create(desk.account, {**GIVEN, IMPORT_ID: living})
+    id, outputs = desk.create({**GIVEN, IMPORT_ID: living})
     assert (id, outputs["status"], desk.cloud.sent("create"), desk.cloud.sent("update")) == (living, "ready", [], [])
 
 
@@ -440,41 +435,41 @@ def test_an_import_takes_over_what_matches(desk: Desk) -> None:
 def test_an_import_that_does_not_match_names_each_property(desk: Desk, change: Any, words: str) -> None:
     living = desk.cloud.make(box_name="mine", place="here", count=2, login={"user": "v"})
     with pytest.raises(Refusal, match="inputs do not match what runs") as refused:
-        create(desk.account, {**GIVEN, **change, IMPORT_ID: living})
+        desk.create({**GIVEN, **change, IMPORT_ID: living})
     assert words in str(refused.value)
     assert desk.cloud.sent("create") == []
 
 
 def test_an_import_of_nothing_makes_nothing(desk: Desk) -> None:
     with pytest.raises(Refusal, match="no such id; nothing was created"):
-        create(desk.account, {**GIVEN, IMPORT_ID: "box-9"})
+        desk.create({**GIVEN, IMPORT_ID: "box-9"})
     assert desk.cloud.sent("create") == []
 
 
-def test_an_import_of_what_is_on_its_way_out_makes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_of_what_is_being_deleted_makes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     going = {"id": "box-1", "box_name": "mine", "place": "here", "count": 2, "status": "deleting"}
     monkeypatch.setattr(desk.cloud, "list", lambda: [going])
-    with pytest.raises(Refusal, match="on its way out"):
-        create(desk.account, {**GIVEN, IMPORT_ID: "box-1"})
+    with pytest.raises(Refusal, match="it is being deleted"):
+        desk.create({**GIVEN, IMPORT_ID: "box-1"})
     assert desk.cloud.sent("create") == []
 
 
 def test_what_another_resource_of_the_stack_holds_is_not_imported(desk: Desk) -> None:
     living = desk.cloud.make(box_name="mine", place="here", count=2)
     desk.call("urn:other")
-    desk.account.remember(living)
+    desk.remember(living)
     desk.call("urn:box")
     with pytest.raises(Refusal, match="this stack manages it already"):
-        create(desk.account, {**GIVEN, IMPORT_ID: living})
+        desk.create({**GIVEN, IMPORT_ID: living})
 
 
 def test_what_was_imported_and_is_replaced_is_made_anew(desk: Desk) -> None:
     first = desk.cloud.make(box_name="mine", place="here", count=2)
     # Create-first: a diff has named it under this URN. Delete-first: it has been deleted.
-    desk.account.remember(first)
-    assert create(desk.account, {**GIVEN, IMPORT_ID: first})[0] == "box-2"
-    delete(desk.account, "box-2", {})
-    assert create(desk.account, {**GIVEN, IMPORT_ID: "box-2"})[0] == "box-3"
+    desk.remember(first)
+    assert desk.create({**GIVEN, IMPORT_ID: first})[0] == "box-2"
+    desk.delete("box-2", {})
+    assert desk.create({**GIVEN, IMPORT_ID: "box-2"})[0] == "box-3"
 
 
 # --- Read -----------------------------------------------------------------------------------------------------------
@@ -482,7 +477,7 @@ def test_what_was_imported_and_is_replaced_is_made_anew(desk: Desk) -> None:
 
 def made(desk: Desk, **inputs: Any) -> tuple[str, dict[str, Any]]:
     """Make a box in a run of its own."""
-    result = create(desk.account, {**OURS, **inputs})
+    result = desk.create({**OURS, **inputs})
     desk.new_run()
     return result
 
@@ -490,7 +485,7 @@ def made(desk: Desk, **inputs: Any) -> tuple[str, dict[str, Any]]:
 def test_a_read_corrects_what_has_drifted_and_the_cloud_shows(desk: Desk) -> None:
     id, outputs = made(desk, tests=True, mode="open")
     desk.cloud.boxes[id].update(count=6, colour="red")
-    found = read(desk.account, id, outputs)
+    found = desk.read(id, outputs)
     assert found is not None
     now, inputs = found
     assert inputs == {**OURS, "tests": True, "mode": "open", "count": 6}
@@ -506,20 +501,20 @@ def test_a_fault_never_reads_as_gone(desk: Desk, error: CloudError) -> None:
 
     desk.cloud.before = faulty
     with pytest.raises(type(error)):
-        read(desk.account, id, outputs)
+        desk.read(id, outputs)
 
 
 def test_gone_is_gone_when_list_and_cloud_agree(desk: Desk) -> None:
     id, outputs = made(desk)
     del desk.cloud.boxes[id]
-    assert read(desk.account, id, outputs) is None
+    assert desk.read(id, outputs) is None
     assert desk.cloud.calls[-1] == ("get", id)
 
 
 def test_what_a_box_that_is_gone_may_have_left_is_said(desk: Desk) -> None:
     id, outputs = made(desk)
     del desk.cloud.boxes[id]
-    assert read(desk.account, id, {**outputs, "volume": "v-1"}) is None
+    assert desk.read(id, {**outputs, "volume": "v-1"}) is None
     assert desk.warned == [f"toy:Box {id} is gone, but volume v-1 may still exist, and cost money"]
     assert desk.cloud.sent("volume") == []
 
@@ -527,7 +522,7 @@ def test_what_a_box_that_is_gone_may_have_left_is_said(desk: Desk) -> None:
 def test_a_prepaid_box_that_ended_stays_in_the_state(desk: Desk) -> None:
     id, outputs = made(desk, ends=PAST)
     del desk.cloud.boxes[id]
-    found = read(desk.account, id, {**outputs, WAIT: {"state": "pending", "words": "w", "during": "create"}})
+    found = desk.read(id, {**outputs, WAIT: {"state": "pending", "words": "w", "during": "create"}})
     assert found is not None
     now, inputs = found
     became = inputs.pop(ENDED) if inputs else ""
@@ -538,7 +533,7 @@ def test_a_prepaid_box_that_ended_stays_in_the_state(desk: Desk) -> None:
 def test_a_prepaid_box_that_vanished_early_stays_as_well(desk: Desk) -> None:
     id, outputs = made(desk, ends=FUTURE)
     del desk.cloud.boxes[id]
-    found = read(desk.account, id, outputs)
+    found = desk.read(id, outputs)
     assert found is not None and found[1] is not None
     assert found[0]["status"] == "Ended"
     assert "no longer has the resource" in found[1][ENDED] and FUTURE in found[1][ENDED]
@@ -546,7 +541,7 @@ def test_a_prepaid_box_that_vanished_early_stays_as_well(desk: Desk) -> None:
 
 def test_a_reference_is_read_by_its_id_alone(desk: Desk) -> None:
     living = desk.cloud.make(box_name="mine", place="here", count=2)
-    found = read(desk.account, living, {})
+    found = desk.read(living, {})
     assert found is not None
     assert (found[0]["box_name"], found[1]) == ("mine", None)
 
@@ -556,11 +551,11 @@ def test_a_read_says_how_what_was_not_ready_stands_now(desk: Desk) -> None:
     desk.call(timeout_seconds=0.2)
     id, outputs = made(desk)
     desk.cloud.boxes[id]["status"] = "failed"
-    found = read(desk.account, id, outputs)
+    found = desk.read(id, outputs)
     assert found is not None and found[0][WAIT]["state"] == "failed"
     desk.new_run()
     desk.cloud.boxes[id]["status"] = "ready"
-    found = read(desk.account, id, outputs)
+    found = desk.read(id, outputs)
     assert found is not None and WAIT not in found[0]
 
 
@@ -569,7 +564,7 @@ def test_a_read_says_how_what_was_not_ready_stands_now(desk: Desk) -> None:
 
 def test_an_update_sends_what_changed_and_waits_until_it_holds(desk: Desk) -> None:
     id, outputs = made(desk)
-    now = update(desk.account, id, outputs, {**OURS, "count": 4, "colour": "red"})
+    now = desk.update(id, outputs, {**OURS, "count": 4, "colour": "red"})
     assert desk.cloud.sent("update") == [{"count": 4, "colour": "red"}]
     assert (now["count"], now["colour"], now[INPUTS]["count"], desk.warned) == (4, "red", 4, [])
 
@@ -578,20 +573,20 @@ def test_an_update_that_is_refused_leaves_everything_as_it_was(desk: Desk) -> No
     id, outputs = made(desk)
     desk.cloud.before = fail_once(Invalid("Toy: no"), "update")
     with pytest.raises(Invalid):
-        update(desk.account, id, outputs, {**OURS, "count": 4})
+        desk.update(id, outputs, {**OURS, "count": 4})
 
 
 def test_an_update_of_what_is_gone_says_what_to_do(desk: Desk) -> None:
     id, outputs = made(desk)
     del desk.cloud.boxes[id]
-    with pytest.raises(CloudError, match="`pulumi refresh` takes it out of the state"):
-        update(desk.account, id, outputs, {**OURS, "count": 4})
+    with pytest.raises(CloudError, match="`pulumi refresh` removes it from the state"):
+        desk.update(id, outputs, {**OURS, "count": 4})
 
 
 def test_an_edit_that_the_cloud_swallows_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     id, outputs = made(desk, colour="red")
     monkeypatch.setattr(desk.cloud, "update", lambda id, changes: None)
-    update(desk.account, id, outputs, {**OURS, "colour": "blue"})
+    desk.update(id, outputs, {**OURS, "colour": "blue"})
     assert desk.warned == ["toy:Box: the cloud accepted the update, but colour is 'red', declared 'blue'"]
 
 
@@ -601,23 +596,23 @@ def test_a_resumed_wait_sends_nothing_and_may_still_fail_for_good(desk: Desk) ->
     id, outputs = made(desk)
     desk.cloud.boxes[id]["status"] = "failed"
     desk.call()
-    again = update(desk.account, id, outputs, OURS)
+    again = desk.update(id, outputs, OURS)
     assert (desk.cloud.sent("update"), again[WAIT]["state"]) == ([], "failed")
 
 
 def test_what_has_been_ready_once_is_never_replaced_for_a_failed_update(desk: Desk) -> None:
     id, outputs = made(desk)
     desk.cloud.after = lambda verb: desk.cloud.boxes[id].update(status="failed") if verb == "update" else None
-    now = update(desk.account, id, outputs, {**OURS, "count": 4})
+    now = desk.update(id, outputs, {**OURS, "count": 4})
     assert (now[WAIT]["state"], now[WAIT]["during"], now[INPUTS]["count"]) == ("pending", "update", 4)
     assert now[WAIT]["words"].endswith("it is kept")
 
 
 def test_a_box_that_vanishes_during_an_update_is_made_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vigil, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(wait, "GRACE_SECONDS", 0.0)
     id, outputs = made(desk)
     desk.cloud.after = lambda verb: desk.cloud.boxes.clear() if verb == "update" else None
-    now = update(desk.account, id, outputs, {**OURS, "count": 4})
+    now = desk.update(id, outputs, {**OURS, "count": 4})
     assert (now["id"], now[WAIT]["state"]) == (id, "failed")
     assert "it is gone" in now[WAIT]["words"]
 
@@ -627,12 +622,12 @@ def test_a_box_that_vanishes_during_an_update_is_made_again(desk: Desk, monkeypa
 
 def test_a_delete_returns_when_the_box_is_gone(desk: Desk) -> None:
     id, outputs = made(desk)
-    delete(desk.account, id, outputs)
+    desk.delete(id, outputs)
     assert (desk.cloud.boxes, len(desk.cloud.sent("delete"))) == ({}, 1)
 
 
 def test_deleting_what_is_gone_is_done(desk: Desk) -> None:
-    delete(desk.account, "box-9", {})
+    desk.delete("box-9", {})
 
 
 @pytest.mark.parametrize("refusal", [Conflict("Toy: it is being deleted"), Invalid("Toy: no such state")])
@@ -640,7 +635,7 @@ def test_deleting_twice_waits_for_the_first(desk: Desk, refusal: CloudError) -> 
     id, outputs = made(desk)
     desk.cloud.boxes[id]["status"] = "deleting"
     desk.cloud.before = fail_once(refusal, "delete")
-    delete(desk.account, id, outputs)
+    desk.delete(id, outputs)
     assert desk.cloud.boxes == {}
 
 
@@ -648,7 +643,7 @@ def test_a_refused_delete_of_a_living_box_is_an_error(desk: Desk) -> None:
     id, outputs = made(desk)
     desk.cloud.before = fail_once(Conflict("Toy: it has visitors"), "delete")
     with pytest.raises(Conflict):
-        delete(desk.account, id, outputs)
+        desk.delete(id, outputs)
 
 
 def test_a_delete_that_takes_too_long_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -658,23 +653,23 @@ def test_a_delete_that_takes_too_long_says_so(desk: Desk, monkeypatch: pytest.Mo
     )
     desk.call(timeout_seconds=0.2)
     with pytest.raises(CloudError, match="was accepted, but it is not gone yet"):
-        delete(desk.account, id, outputs)
+        desk.delete(id, outputs)
 
 
 def test_what_a_box_made_besides_itself_goes_with_it(desk: Desk) -> None:
     id, outputs = made(desk)
     desk.cloud.volumes.add("v")
-    delete(desk.account, id, {**outputs, "volume": "v"})
+    desk.delete(id, {**outputs, "volume": "v"})
     assert desk.cloud.volumes == set()
 
 
 def test_what_was_made_while_nobody_waited_goes_as_well(desk: Desk) -> None:
-    desk.cloud.after = lambda verb: desk.account.watcher.cancel_all("Ctrl-C") if verb == "create" else None
+    desk.cloud.after = lambda verb: desk.watcher.cancel_all("Ctrl-C") if verb == "create" else None
     id, outputs = made(desk)
     desk.cloud.after = lambda verb: None
     desk.cloud.volumes.add("v")
     desk.cloud.boxes[id]["volume"] = "v"
-    delete(desk.account, id, outputs)
+    desk.delete(id, outputs)
     assert desk.cloud.volumes == set()
 
 
@@ -685,9 +680,9 @@ def test_many_creates_share_their_lists(desk: Desk) -> None:
     results: list[tuple[str, Any]] = []
 
     def one(number: int) -> None:
-        desk.call(f"urn:{number}")
+        call = Call(f"urn:{number}")
         name = f"box-{number:08x}"
-        results.append(create(desk.account, {**OURS, "box_name": name, OFFERED_NAME: name}))
+        results.append(desk.service.create(call, {**OURS, "box_name": name, OFFERED_NAME: name}))
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(60)]
     for thread in threads:
@@ -700,9 +695,18 @@ def test_many_creates_share_their_lists(desk: Desk) -> None:
     assert desk.cloud.sent("get") == []
 
 
-def test_a_create_looks_at_the_engine_before_it_posts(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    monkeypatch.setattr(adopting, "RECONCILE_POLLS", 1)
-    monkeypatch.setattr("gpufleet_provider.plugin.watchdog.look", lambda: seen.append(len(desk.cloud.sent("create"))))
+def test_a_create_asks_right_before_it_posts_whether_it_may(desk: Desk) -> None:
+    seen: list[list[str]] = []
+    desk.call(before_create=lambda: seen.append([verb for verb, _ in desk.cloud.calls]))
     made(desk)
-    assert seen == [0]
+    assert len(seen) == 1 and "list" in seen[0] and "create" not in seen[0]
+
+
+def test_a_create_that_may_not_be_posted_makes_nothing(desk: Desk) -> None:
+    def refuse() -> None:
+        raise Stopped("the engine is gone")
+
+    desk.call(before_create=refuse)
+    with pytest.raises(Stopped):
+        desk.create(OURS)
+    assert desk.cloud.sent("create") == []

@@ -8,7 +8,8 @@ import grpc
 import pytest
 from gpufleet_provider.model.errors import CloudError, describe
 from gpufleet_provider.plugin import serving
-from gpufleet_provider.plugin.serving import _struct, _tell, _values
+from gpufleet_provider.plugin.serving import _set_status
+from gpufleet_provider.plugin.values import properties_of, struct_of
 from hypothesis import given, settings
 from pulumi.output import Unknown
 
@@ -28,14 +29,14 @@ def known(value: Any) -> Any:
 @settings(max_examples=150, deadline=None)
 def test_values_survive_the_wire(value: Any) -> None:
     try:
-        sent = _struct({"value": value})
+        sent = struct_of({"value": value})
     except OverflowError:
         return
-    assert _values(sent) == known({"value": value})
+    assert properties_of(sent) == known({"value": value})
 
 
 def test_hidden_and_unknown_values_survive_at_any_depth() -> None:
-    arrived = _values(_struct({"__inputs": {"__offered_name": "n", "list": [Unknown(), {"__x": 1}]}}))
+    arrived = properties_of(struct_of({"__inputs": {"__offered_name": "n", "list": [Unknown(), {"__x": 1}]}}))
     assert arrived["__inputs"]["__offered_name"] == "n"
     assert isinstance(arrived["__inputs"]["list"][0], Unknown)
     assert arrived["__inputs"]["list"][1] == {"__x": 1.0}
@@ -68,7 +69,7 @@ def test_an_error_is_one_line_without_a_secret(error: Exception, words: str) -> 
     try:
         raise error
     except Exception as raised:
-        assert _tell(context, raised) == describe(raised)
+        assert _set_status(context, raised) == describe(raised)
     assert context.code is grpc.StatusCode.UNKNOWN
     assert words in context.details and "\n" not in context.details
 

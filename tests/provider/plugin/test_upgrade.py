@@ -7,7 +7,7 @@ import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from gpufleet_provider.plugin import engine_log, upgrade
+from gpufleet_provider.plugin import engine_log, serving, upgrade
 
 SERVER = """
 from typing import Any
@@ -87,4 +87,4 @@ def test_outside_a_plugin_process_nothing_is_touched() -> None:
     assert engine_log.engine_address() is None
     upgrade.install()
     assert upgrade._done is False
-    assert upgrade.stock_call() is None
+    assert serving.stock_call() is None

@@ -12,12 +12,12 @@ from gpufleet_provider.plugin import watchdog
 @pytest.fixture
 def stops(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     reasons: list[str] = []
-    monkeypatch.setattr("gpufleet_provider.http.client.stop_posting", reasons.append)
+    monkeypatch.setattr(watchdog, "stop_posting", reasons.append)
     yield reasons
 
 
 def test_where_nothing_is_watched_the_engine_is_taken_to_be_there(stops: list[str]) -> None:
-    assert watchdog.look() is True
+    assert watchdog.stop_if_engine_is_gone() is True
     assert stops == []
 
 
@@ -26,9 +26,9 @@ def test_an_engine_that_listens_is_there_and_one_that_refuses_is_not(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as engine:
         monkeypatch.setattr(watchdog, "_engine", engine.getsockname())
-        assert watchdog.look() is True
+        assert watchdog.stop_if_engine_is_gone() is True
     assert stops == []
-    assert watchdog.look() is False
+    assert watchdog.stop_if_engine_is_gone() is False
     assert stops == ["the engine is gone"]
 
 
@@ -38,7 +38,7 @@ def test_a_busy_engine_and_a_lack_of_sockets_prove_nothing(stops: list[str], mon
 
     monkeypatch.setattr(watchdog, "_engine", ("127.0.0.1", 9))
     monkeypatch.setattr(socket, "create_connection", starved)
-    assert watchdog.look() is True
+    assert watchdog.stop_if_engine_is_gone() is True
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: (_ for _ in ()).throw(TimeoutError()))
-    assert watchdog.look() is True
+    assert watchdog.stop_if_engine_is_gone() is True
     assert stops == []

@@ -16,6 +16,7 @@ from gpufleet_provider.http.client import CloudClient, segment
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import (
     CloudError,
+    Forbidden,
     NotFound,
     Stopped,
     Unauthorized,
@@ -28,7 +29,7 @@ from gpufleet_provider.model.errors import (
 from gpufleet_provider.model.fields import Body, Info, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
 from gpufleet_provider.waiting import watcher as waiting
-from gpufleet_provider.waiting.wait import Vigil
+from gpufleet_provider.waiting.wait import Wait
 from gpufleet_provider.waiting.watcher import Watcher, cancel_everything, interval_seconds, watcher_for
 
 PATIENTLY = 30
@@ -340,7 +341,7 @@ def test_no_fault_of_the_list_says_that_anything_is_gone(
 
 def test_a_short_list_with_a_fault_by_id_says_nothing_either(cloud: FakeCloud, watcher: Watcher):
     cloud.before = lambda call: httpx.Response(403, json={}) if call == "GET one" else None
-    with pytest.raises(http.Forbidden):
+    with pytest.raises(Forbidden):
         watcher.fresh("a")
     page = httpx.Response(404, text="<html>", headers={"x-should-retry": "false"})
     cloud.before = lambda call: page if call == "GET one" else None
@@ -373,13 +374,13 @@ def test_rows_that_did_not_change_are_kept_once(cloud: FakeCloud, watcher: Watch
 def test_a_thousand_wait_on_one_poll_and_each_for_its_own(
     cloud: FakeCloud, client: CloudClient, threads: Threads, monkeypatch: pytest.MonkeyPatch
 ):
-    told, tell = Counter[str](), Vigil.take
+    told, record = Counter[str](), Wait.record
 
-    def counted(self: Vigil, answer: Properties | CloudError, now: float) -> bool:
+    def counted(self: Wait, answer: Properties | CloudError, now: float) -> bool:
         told[self._subject] += 1
-        return tell(self, answer, now)
+        return record(self, answer, now)
 
-    monkeypatch.setattr(Vigil, "take", counted)
+    monkeypatch.setattr(Wait, "record", counted)
     watcher = Watcher(Things(), client, poll_seconds=0.3)
     ids = [f"t{number}" for number in range(1000)]
     judged: Counter[str] = Counter()
@@ -609,7 +610,7 @@ def test_cancelling_ends_what_hangs(cloud: FakeCloud, watcher: Watcher, threads:
     for number in range(20):
         threads.run(number, watcher.fresh_list)
     time.sleep(0.05)
-    http.stop_posting("the engine is gone")
+    exchange.stop_posting("the engine is gone")
     watcher.cancel_all("the engine is gone")
     results = threads.join()
     assert isinstance(results.pop("wait"), WaitCancelled)

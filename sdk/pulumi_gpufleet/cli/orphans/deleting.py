@@ -12,9 +12,8 @@ import click
 from gpufleet_provider.clouds import lifecycles_of
 from gpufleet_provider.http.exchange import stop_posting
 from gpufleet_provider.model.errors import CloudError, NotFound
-from gpufleet_provider.operations import service as operations
-from gpufleet_provider.operations.adoption import Account, KnownIds
-from gpufleet_provider.operations.call import CALL, Call
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.service import ResourceService
 from gpufleet_provider.waiting.watcher import cancel_everything, watcher_for
 
 from pulumi_gpufleet.cli.accounts.running import Running, describe, details, shown
@@ -118,9 +117,8 @@ def _delete(found: Running, states: States, reading: threading.Lock) -> tuple[bo
         return False, "a state knows it by now"
     if now.name != found.name:
         return False, "the cloud shows another name under that id by now"
-    CALL.set(Call(progress=lambda line: _say(f"{found.id}: {line}"), warn=_say))
-    account = Account(lifecycle, client, watcher, KnownIds())
-    operations.delete(account, found.id, lifecycle.outputs(now.info))
+    call = Call(progress=lambda line: _say(f"{found.id}: {line}"), warn=_say)
+    ResourceService(lifecycle, lambda _setting: client).delete(call, found.id, lifecycle.outputs(now.info))
     return True, "deleted"
 
 

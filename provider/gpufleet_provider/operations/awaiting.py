@@ -1,0 +1,180 @@
+"""Waiting for a resource: until it is ready, until it is gone, and what is kept of a wait that ended early."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Literal
+
+from gpufleet_provider.model.errors import (
+    CloudError,
+    Conflict,
+    Invalid,
+    NotFound,
+    WaitEnded,
+    WaitFailed,
+    describe,
+)
+from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
+from gpufleet_provider.model.replies import parse_info
+from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS, WAIT
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
+from gpufleet_provider.operations.adoption import warn_of_duplicates
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.operation import Operation
+from gpufleet_provider.waiting.wait import GRACE_SECONDS
+
+During = Literal["create", "update"]
+
+
+# --- Until it is ready ----------------------------------------------------------------------------------------------
+
+
+def wait_until_ready(
+    operation: Operation, id: str, inputs: Properties, deadline: float, olds: Properties, during: During
+) -> Properties:
+    """Wait until the resource is ready and return its outputs; what ends the wait early stands under `__wait`.
+
+    Never raises: the id is known, and an error would lose it. `olds` stand in where the cloud showed nothing; they are
+    empty for what has just been created.
+    """
+    lifecycle = operation.lifecycle
+    operation.remember(id)
+    gone = False
+
+    def judge(raw: Properties | None) -> Readiness:
+        nonlocal gone
+        gone = raw is None
+        if raw is None:
+            return Readiness("failed", "it is gone: the cloud has no such id any more")
+        return lifecycle.readiness(parse_info(lifecycle.info_body, raw), inputs)
+
+    known = {**without_wait(olds), lifecycle.id_field: id}
+    kept_beside = {INPUTS: inputs, ACCOUNT: operation.client.mark}
+    accepted = _accepted_unix_seconds(olds) if olds else time.time()
+    try:
+        raw = operation.watcher.wait(
+            id, judge, deadline_seconds=_remaining_seconds(deadline), progress=operation.call.progress
+        )
+        warn_of_duplicates(operation, id, inputs)
+        return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept_beside}
+    except WaitEnded as ended:
+        # What has been ready once holds work: that it fails is no reason to replace it.
+        for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
+        kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
+        since = accepted if ended.raw is None else None
+        wait = UnfinishedWait("failed" if for_good else "pending", f"{describe(ended)}{kept}", during, since)
+        return {**_shown_outputs(lifecycle, ended.raw, known), **kept_beside, WAIT: wait.to_property()}
+    except Exception as error:
+        wait = UnfinishedWait("pending", describe(error), during, accepted)
+        return {**known, **kept_beside, WAIT: wait.to_property()}
+
+
+def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Properties) -> Properties:
+    if raw is None:
+        return known
+    try:
+        return lifecycle.outputs(parse_info(lifecycle.info_body, raw))
+    except Exception:
+        return known
+
+
+# --- Until it is gone -----------------------------------------------------------------------------------------------
+
+
+def request_delete(operation: Operation, id: str, outputs: Properties) -> None:
+    """Ask for the delete until the cloud accepts it, or knows no such id for certain; raises CloudError."""
+    may_appear_until = time.monotonic() + seconds_until_shown(outputs)
+    while True:
+        try:
+            return operation.lifecycle.delete(operation.client, id)
+        except NotFound:
+            if time.monotonic() >= may_appear_until:
+                return None
+        except (Conflict, Invalid):
+            # Deleting twice is refused by some clouds: what counts is whether it is being deleted.
+            if not _is_being_deleted(operation, id):
+                raise
+            return None
+        operation.call.progress("the cloud has accepted it and does not show it yet; waiting to delete it")
+        operation.watcher.pause()
+
+
+def wait_until_gone(operation: Operation, id: str, deadline: float) -> None:
+    """Wait until a resource whose delete was accepted is gone; raises CloudError when the wait ends before."""
+    lifecycle = operation.lifecycle
+
+    def judge(raw: Properties | None) -> Readiness:
+        info = parse_info(lifecycle.info_body, raw) if raw is not None else None
+        if info is None or lifecycle.gone(info):
+            return Readiness("ready", "gone")
+        return Readiness("pending", f"deleting · {getattr(info, 'status', None) or 'no status'}")
+
+    try:
+        operation.watcher.wait(
+            id,
+            judge,
+            deadline_seconds=_remaining_seconds(deadline),
+            progress=operation.call.progress,
+            gone_is_expected=True,
+        )
+    except WaitEnded as ended:
+        raise CloudError(f"delete of {operation.token} {id} was accepted, but it is not gone yet: {ended}") from None
+
+
+def _is_being_deleted(operation: Operation, id: str) -> bool:
+    try:
+        info = parse_info(operation.lifecycle.info_body, operation.watcher.fresh(id))
+    except NotFound:
+        return True
+    return not operation.lifecycle.live(info)
+
+
+# --- What a state says of a wait ------------------------------------------------------------------------------------
+
+
+def during_of(outputs: Properties) -> During:
+    """Say whether a resource is still being created; a state that does not say so holds one that has been ready."""
+    wait = UnfinishedWait.from_outputs(outputs)
+    return wait.during if wait is not None else "update"
+
+
+def without_wait(outputs: Properties) -> Properties:
+    """Return outputs without an unfinished wait."""
+    return {name: value for name, value in outputs.items() if name != WAIT}
+
+
+def with_current_outputs(operation: Operation, id: str, outputs: Properties) -> Properties:
+    """Return the outputs of a resource whose wait did not end, with what it has made besides itself since."""
+    lifecycle = operation.lifecycle
+    try:
+        now = lifecycle.outputs(parse_info(lifecycle.info_body, operation.watcher.fresh(id, within_seconds=1.0)))
+    except Exception:
+        # It only helps to leave nothing behind: the delete itself is what counts.
+        return outputs
+    return {**outputs, **now}
+
+
+def seconds_until_shown(outputs: Properties) -> float:
+    """Return for how long a 404 may still mean that the cloud does not show yet what it has accepted."""
+    accepted = _accepted_unix_seconds(outputs)
+    return 0.0 if accepted is None else max(0.0, min(GRACE_SECONDS, accepted + GRACE_SECONDS - time.time()))
+
+
+def _accepted_unix_seconds(outputs: Properties) -> float | None:
+    wait = UnfinishedWait.from_outputs(outputs)
+    return wait.accepted_unix_seconds if wait is not None else None
+
+
+# --- Time limits ----------------------------------------------------------------------------------------------------
+
+
+def deadline_of(call: Call, default_seconds: float) -> float:
+    """Return when the time of a call is up, by `time.monotonic`."""
+    return time.monotonic() + (call.timeout_seconds or default_seconds)
+
+
+def _remaining_seconds(deadline: float) -> float:
+    # Whole seconds: a limit of 90 min is said as such, and not as 89.
+    return max(0, math.ceil(deadline - time.monotonic()))
