@@ -702,9 +702,10 @@ def test_a_step_writes_the_same_in_a_stack_of_any_size(
 VICTIM = """
     import asyncio, os, sys
     from pathlib import Path
-    from pulumi_embedded.backend import FileBackend, StackReference
-    from pulumi_embedded.checkpoint import ResourceState
-    from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
+    from pulumi_embedded.storage.backend import FileBackend
+    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+    from pulumi_embedded.storage.stack_reference import StackReference
     from pulumi_embedded.values import Secret
 
     backend, stack = FileBackend(Path(sys.argv[1])), StackReference("fleet", "dev")
