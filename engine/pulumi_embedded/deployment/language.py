@@ -10,13 +10,14 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pulumi_embedded.errors import ProjectError
-from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+
+    from pulumi_embedded.steps.events import Events
 
 EXPLAINED_EXIT_CODE: Final = 32
 """The program failed and has said why through the engine, as Pulumi's own language host ends."""
@@ -74,8 +75,8 @@ class Program:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         program = cls(process, events)
         program._forwarders = [
-            asyncio.create_task(program._forward(process.stdout, "info")),
-            asyncio.create_task(program._forward(process.stderr, "info#err")),
+            asyncio.create_task(program._forward(process.stdout, "stdout")),
+            asyncio.create_task(program._forward(process.stderr, "stderr")),
         ]
         document: dict[str, Any] = {name: getattr(settings, name) for name in settings.__slots__}
         with contextlib.suppress(ConnectionError):
@@ -84,10 +85,10 @@ class Program:
             process.stdin.close()
         return program
 
-    async def _forward(self, stream: asyncio.StreamReader, severity: Severity) -> None:
-        async for line in lines_of(stream):
+    async def _forward(self, reader: asyncio.StreamReader, stream: Literal["stdout", "stderr"]) -> None:
+        async for line in lines_of(reader):
             if line.strip() and not self._muted:
-                self._events.emit(Diagnostic(severity, line))
+                self._events.output(stream, line)
 
     async def wait(self) -> int:
         """The exit code, once everything that it printed was forwarded. Negative is a signal."""

@@ -84,7 +84,7 @@ class DeploymentRun:
         self._base = base
         self._states = list(base.resources) if base else []
         builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
-        self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
+        self._host = PluginHost(target.python, target.program_directory, target.environment, events.output, builtin)
         self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
         self._generator = self._new_generator()

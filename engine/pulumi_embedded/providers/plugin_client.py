@@ -308,7 +308,7 @@ class PluginProvider:
             return await getattr(self._stub, method)(request)
         except rpc.aio.AioRpcError as error:
             if error.code() == rpc.StatusCode.UNAVAILABLE and await self._process.has_ended():
-                raise PluginDied(self._process.obituary()) from None
+                raise PluginDied(self._process.exit_message()) from None
             raise _failure(error) from None
 
     def _send(self, properties: Properties) -> struct_pb2.Struct:

@@ -23,7 +23,7 @@ from pulumi_embedded.providers.provider_api import Provider, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.events import Events
+    from pulumi_embedded.providers.plugin_process import OutputListener
 
 DYNAMIC_PACKAGE: Final = "pulumi-python"
 BUILTIN_PACKAGE: Final = "pulumi"
@@ -37,7 +37,7 @@ class PluginHost:
     """The program's Python, which runs dynamic providers too."""
     directory: Path
     environment: dict[str, str]
-    events: Events
+    on_output: OutputListener
     builtin: BuiltinProvider
     engine_address: str = ""
     providers: list[Provider] = field(default_factory=list[Provider])
@@ -68,7 +68,7 @@ class PluginHost:
         )
 
     async def _start(self, package: str, command: Sequence[str]) -> Provider:
-        process = await PluginProcess.start(package, command, self.environment, self.directory, self.events)
+        process = await PluginProcess.start(package, command, self.environment, self.directory, self.on_output)
         self.processes.append(process)
         provider = PluginProvider(process, self.engine_address)
         await provider.handshake()

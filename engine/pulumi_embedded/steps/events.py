@@ -101,6 +101,10 @@ class Events:
         """Tell a warning."""
         self.emit(Diagnostic("warning", message, urn))
 
+    def output(self, stream: Literal["stdout", "stderr"], line: str) -> None:
+        """Report a line that the program or a plugin printed."""
+        self.emit(Diagnostic("info" if stream == "stdout" else "info#err", line))
+
     def info(self, message: str, urn: str = "", *, ephemeral: bool = False) -> None:
         """Tell something that is neither."""
         self.emit(Diagnostic("info", message, urn, ephemeral))
