@@ -7,7 +7,7 @@ from pulumi_embedded.display.plain import PlainDisplay
 from pulumi_embedded.providers.provider_api import Diff
 from pulumi_embedded.steps.events import Diagnostic, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.steps.steps import Create, Replace, Same, Update
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Secret
 from rich.console import Console
 

@@ -17,7 +17,7 @@ from pulumi_embedded.deployment.language import find_python
 from pulumi_embedded.deployment.run import DeploymentRun, Kind, Outcome, Target
 from pulumi_embedded.errors import ProjectError
 from pulumi_embedded.steps.events import Events, Listener
-from pulumi_embedded.storage.backend import Update
+from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.stack_reference import ORGANIZATION
 from pulumi_embedded.values import Secret
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pulumi_embedded.commands.workspace import Stack
     from pulumi_embedded.steps.generator import Options
-    from pulumi_embedded.storage.checkpoint import Snapshot
     from pulumi_embedded.storage.journal import Journal
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 
 TERMINATED: Final = 130

@@ -13,8 +13,9 @@ from pulumi_embedded.commands.command import command
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.errors import EngineError, StateError
-from pulumi_embedded.storage.checkpoint import Snapshot, dump_deployment, new_manifest
+from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
+from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
 from pulumi_embedded.values import Json, plain, to_checkpoint_json
 
 _stack = click.option("-s", "--stack", "stack_name", help="The stack; else the selected one.")

@@ -14,7 +14,7 @@ from pulumi_embedded.errors import StateError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pulumi_embedded.storage.checkpoint import Snapshot
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 _stack = click.option("-s", "--stack", "stack_name", help="The stack; else the selected one.")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")

@@ -18,7 +18,8 @@ from pulumi_embedded.values import Properties
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pulumi_embedded.storage.checkpoint import Crypter, Snapshot
+    from pulumi_embedded.storage.checkpoint import Crypter
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulumi_embedded.steps.generator import Options
-    from pulumi_embedded.storage.checkpoint import OperationType, ResourceState
     from pulumi_embedded.storage.journal import Journal
+    from pulumi_embedded.storage.snapshot import OperationType, ResourceState
 
 
 class Stopped(Exception):

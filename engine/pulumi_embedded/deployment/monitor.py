@@ -21,13 +21,13 @@ from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import with_plugin
 from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 from pulumi_embedded.steps.goals import Goal, ReadGoal
-from pulumi_embedded.storage.checkpoint import ENGINE_VERSION
+from pulumi_embedded.storage.snapshot import ENGINE_VERSION
 from pulumi_embedded.values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 SUPPORTED_FEATURES: Final = frozenset(
     {

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from pulumi_embedded.steps.events import Events
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 @dataclass(slots=True)

@@ -27,16 +27,16 @@ from pulumi_embedded.steps.goals import Goal, carried_over
 from pulumi_embedded.steps.imports import PlannedImport
 from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.steps import Step, Untargeted
-from pulumi_embedded.storage.checkpoint import ResourceState
 from pulumi_embedded.storage.ledger import without_dangling
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, PropertyValue, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pulumi_embedded.storage.checkpoint import Snapshot
     from pulumi_embedded.storage.journal import Journal
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 Kind = Literal["update", "refresh", "destroy", "resource-import"]
 

@@ -17,7 +17,7 @@ from pulumi_embedded.values import Properties, PropertyValue, Secret, to_checkpo
 if TYPE_CHECKING:
     from pulumi_embedded.display.plain import Writer
     from pulumi_embedded.steps.steps import Step
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 SECRET_TEXT: Final = "[secret]"
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[mK]")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.providers.provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, ProviderError
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, equal, has_secrets
 
 StackOutputs = Callable[[str], Properties]

@@ -28,7 +28,7 @@ from pulumi_embedded.values import UNKNOWN_STRING, Properties, equal, plain
 
 if TYPE_CHECKING:
     from pulumi_embedded.providers.plugins import PluginHost
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 _INTERNAL: Final = "__internal"
 _VERSION: Final = "version"

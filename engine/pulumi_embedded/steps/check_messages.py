@@ -9,7 +9,7 @@ from pulumi_embedded.values import PropertyValue, Secret, Unknown
 
 if TYPE_CHECKING:
     from pulumi_embedded.providers.provider_api import CheckFailure
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 def check_message(new: ResourceState, failure: CheckFailure) -> str:

@@ -33,7 +33,7 @@ from pulumi_embedded.steps.steps import (
     Untargeted,
     Update,
 )
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, equal, has_unknowns, plain
 
 if TYPE_CHECKING:

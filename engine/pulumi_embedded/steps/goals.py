@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, PropertyValue
-
-if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +76,6 @@ class ReadGoal:
 
 def state_of(goal: Goal, urn: str, old: ResourceState | None, alias: str) -> ResourceState:
     """The state that the goal asks for, before any provider has seen it."""
-    from pulumi_embedded.storage.checkpoint import ResourceState
-
     return ResourceState(
         urn=urn,
         type=goal.type,

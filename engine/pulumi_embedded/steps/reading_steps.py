@@ -12,7 +12,7 @@ from pulumi_embedded.steps.steps import Step, StepContext, mark_secret_outputs, 
 from pulumi_embedded.values import UNKNOWN_STRING, equal
 
 if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class Read(Step):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pulumi_embedded.providers.provider_api import Provider
     from pulumi_embedded.providers.registry import ProviderRegistry
     from pulumi_embedded.steps.dependencies import DependencyGraph
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 @dataclass(slots=True)

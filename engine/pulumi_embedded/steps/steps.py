@@ -15,7 +15,7 @@ from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, P
 from pulumi_embedded.values import Properties, Secret
 
 if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class StepContext(Protocol):

@@ -15,51 +15,27 @@ Files are 0600, folders 0700, and every file is replaced as a whole.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import json
 import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import ProjectError, StateError
 from pulumi_embedded.storage import journal_file, locks
-from pulumi_embedded.storage.checkpoint import (
-    Crypter,
-    CrypterOf,
-    Snapshot,
-    dump_checkpoint,
-    load_checkpoint,
-    load_deployment,
-)
+from pulumi_embedded.storage.checkpoint import Crypter, CrypterOf, dump_checkpoint, load_checkpoint, load_deployment
 from pulumi_embedded.storage.durable import copy_atomically, make_private_folder, write_atomically
+from pulumi_embedded.storage.history import Update, read_history, record_update, remove_history
 from pulumi_embedded.storage.journal import Journal, Rebuilt, rebuild
 from pulumi_embedded.storage.markup import read_mapping
+from pulumi_embedded.storage.snapshot import Snapshot
 from pulumi_embedded.storage.stack_reference import ORGANIZATION, StackReference
+from pulumi_embedded.storage.state_files import backup_path, digest_of, encode_document, read_document, with_extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 _LAYOUT_VERSION: Final = 1
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-
-
-@dataclass(frozen=True)
-class Update:
-    """One line of a stack's history. Times are Unix seconds; `config` is as in the stack's config file."""
-
-    kind: str
-    """`update`, `refresh`, `destroy`, `import` or `resource-import`."""
-    start_time: int
-    end_time: int
-    result: str
-    """`succeeded` or `failed`."""
-    config: dict[str, Any]
-    resource_changes: dict[str, int]
-    message: str = ""
 
 
 class FileBackend:
@@ -122,11 +98,11 @@ class FileBackend:
                     "refresh --clear-pending-creates` once nothing is left, or remove the stack with --force"
                 )
             path = self.checkpoint_path(stack)
-            copy_atomically(path, _backup(path))
+            copy_atomically(path, backup_path(path))
             path.unlink()
             for leftover in (self.journal_path(stack), Path(f"{path}.attrs"), path.with_suffix(".pulumi-tags")):
                 leftover.unlink(missing_ok=True)
-            _remove_files(self._history_folder(stack))
+            remove_history(self._history_folder(stack))
 
     # --- state ---
 
@@ -134,7 +110,7 @@ class FileBackend:
         """The stack's snapshot as of now, verified; None if nothing was ever deployed. Raises StateError."""
         snapshot = load_checkpoint(self._document(stack), crypter_of)
         if snapshot is not None:
-            _name_path(snapshot, self.checkpoint_path(stack))
+            _verify(snapshot, self.checkpoint_path(stack))
         return snapshot
 
     def save(self, stack: StackReference, snapshot: Snapshot, crypter: Crypter | None) -> None:
@@ -146,7 +122,7 @@ class FileBackend:
         if base and crypter and base.secrets_providers and base.secrets_providers.state != crypter.provider_state:
             # The journal is read together with the checkpoint, so both need the same key.
             self.save(stack, base, crypter)
-        return Journal(self.journal_path(stack), base, _digest(self.checkpoint_path(stack)), crypter)
+        return Journal(self.journal_path(stack), base, digest_of(self.checkpoint_path(stack)), crypter)
 
     def finish(self, stack: StackReference, journal: Journal, crypter: Crypter | None) -> Snapshot:
         """End a run: write its snapshot as the checkpoint, then drop the journal. Raises StorageFull.
@@ -156,7 +132,8 @@ class FileBackend:
         snapshot = journal.snapshot()
         written = False
         try:
-            data = self._encode(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+            document = dump_checkpoint(stack.qualified_name, snapshot, crypter)
+            data = encode_document(document, self.checkpoint_path(stack))
             journal.seal(hashlib.sha256(data).hexdigest())
             self._write_data(stack, data)
             written = True
@@ -219,40 +196,27 @@ class FileBackend:
 
     def record(self, stack: StackReference, update: Update) -> None:
         """Add an update to the history, with a copy of the checkpoint there and one among the backups."""
-        now = time.time_ns()
-        history, backups = self._history_folder(stack), self._root / "backups" / stack.project / stack.name
-        for folder in (history, backups):
-            make_private_folder(folder)
-        source = self.checkpoint_path(stack)
-        extension = source.name.removeprefix(stack.name)
-        entry = {
-            "kind": update.kind,
-            "startTime": update.start_time,
-            "message": update.message,
-            "environment": {},
-            "config": update.config,
-            "version": 0,
-            "result": update.result,
-            "endTime": update.end_time,
-            "resourceChanges": update.resource_changes,
-        }
-        write_atomically(history / f"{stack.name}-{now}.history.json", _compact(entry))
-        copy_atomically(source, history / f"{stack.name}-{now}.checkpoint{extension}")
-        copy_atomically(source, backups / f"{stack.name}.{now}{extension}")
+        record_update(
+            update,
+            stack.name,
+            self.checkpoint_path(stack),
+            self._history_folder(stack),
+            self._root / "backups" / stack.project / stack.name,
+        )
 
     def history(self, stack: StackReference) -> Iterator[dict[str, Any]]:
         """The stack's updates, newest first, with the CLI's keys (`kind`, `startTime`, `result`, …)."""
-        paths = self._history_folder(stack).glob("*.history.json*")
-        for path in sorted((path for path in paths if path.suffix in (".json", ".gz")), reverse=True):
-            yield _parse(path, path.read_bytes())
+        return read_history(self._history_folder(stack))
 
     # --- paths ---
 
     def checkpoint_path(self, stack: StackReference) -> Path:
         """The stack's checkpoint: of several compressions the newest, and the plain one if there is none."""
         plain = self._root / "stacks" / stack.project / f"{stack.name}.json"
-        variants = [path for path in (plain, _suffixed(plain, ".gz"), _suffixed(plain, ".zst")) if path.exists()]
-        return max(variants, key=lambda path: path.stat().st_mtime_ns, default=plain)
+        variants = (plain, with_extension(plain, ".gz"), with_extension(plain, ".zst"))
+        return max(
+            (path for path in variants if path.exists()), key=lambda path: path.stat().st_mtime_ns, default=plain
+        )
 
     def journal_path(self, stack: StackReference) -> Path:
         """Where a run keeps what the checkpoint does not know yet; the CLI takes no notice of it."""
@@ -277,7 +241,7 @@ class FileBackend:
         path = self.checkpoint_path(stack)
         try:
             contents = journal_file.read(self.journal_path(stack))
-            digest = _digest(path)
+            digest = digest_of(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -294,7 +258,7 @@ class FileBackend:
                 f"{path}: compressed with zstd; run any `pulumi up` with PULUMI_DIY_BACKEND_ZSTD unset first"
             )
         try:
-            return _parse(path, path.read_bytes())
+            return read_document(path)
         except FileNotFoundError:
             raise StateError(
                 f"no stack named '{stack}' found; make it with `pulumi-embedded stack init {stack}`"
@@ -304,17 +268,13 @@ class FileBackend:
         return self._document(stack).get("checkpoint", {}).get("latest")
 
     def _write(self, stack: StackReference, document: dict[str, Any]) -> None:
-        self._write_data(stack, self._encode(stack, document))
-
-    def _encode(self, stack: StackReference, document: dict[str, Any]) -> bytes:
-        data = _compact(document)
-        return gzip.compress(data, mtime=0) if self.checkpoint_path(stack).suffix == ".gz" else data
+        self._write_data(stack, encode_document(document, self.checkpoint_path(stack)))
 
     def _write_data(self, stack: StackReference, data: bytes) -> None:
         path = self.checkpoint_path(stack)
         make_private_folder(path.parent)
         if path.exists():
-            copy_atomically(path, _backup(path))
+            copy_atomically(path, backup_path(path))
         write_atomically(path, data)
         # The CLI keeps a checksum of its own files beside them, which would now be wrong.
         Path(f"{path}.attrs").unlink(missing_ok=True)
@@ -341,47 +301,11 @@ class FileBackend:
             write_atomically(meta, f"version: {_LAYOUT_VERSION}\n".encode())
 
 
-def _name_path(snapshot: Snapshot, path: Path) -> None:
+def _verify(snapshot: Snapshot, path: Path) -> None:
+    """Verify the snapshot that was read from this file. Raises StateError that names the file and its backup."""
     try:
         snapshot.verify()
     except StateError as error:
         raise StateError(
-            f"{path}: {error}; repair it with `pulumi state repair`, or go back to {_backup(path).name}"
+            f"{path}: {error}; repair it with `pulumi state repair`, or restore {backup_path(path).name}"
         ) from error
-
-
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        content: object = json.loads(gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data)
-    except (ValueError, OSError, EOFError) as error:
-        raise StateError(f"{path}: damaged ({error}); the state before is in {_backup(path).name}") from error
-    if not isinstance(content, dict):
-        raise StateError(f"{path}: not a JSON object")
-    return cast("dict[str, Any]", content)
-
-
-def _compact(document: dict[str, Any]) -> bytes:
-    # Strings may hold lone surrogates, which are escaped in JSON and have no UTF-8 form.
-    try:
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except UnicodeEncodeError:
-        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _backup(path: Path) -> Path:
-    return _suffixed(path, ".bak")
-
-
-def _suffixed(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _remove_files(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()

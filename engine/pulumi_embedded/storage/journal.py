@@ -26,20 +26,17 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import StateError
-from pulumi_embedded.storage.checkpoint import (
-    Crypter,
+from pulumi_embedded.storage.checkpoint import Crypter, dump_resource, load_resource, refuse_secret
+from pulumi_embedded.storage.journal_file import Contents, Entry, JournalFile
+from pulumi_embedded.storage.ledger import Ledger
+from pulumi_embedded.storage.snapshot import (
     Operation,
     OperationType,
     ResourceState,
     SecretsProvider,
     Snapshot,
-    dump_resource,
-    load_resource,
     new_manifest,
-    refuse_secret,
 )
-from pulumi_embedded.storage.journal_file import Contents, Entry, JournalFile
-from pulumi_embedded.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

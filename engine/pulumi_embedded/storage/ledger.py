@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn
-from pulumi_embedded.storage.checkpoint import Operation, OperationType, ResourceState, Snapshot, new_manifest
+from pulumi_embedded.storage.snapshot import Operation, OperationType, ResourceState, Snapshot, new_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from pulumi_embedded.errors import LockedError, ProjectError, StateError, StorageFull
-from pulumi_embedded.storage.backend import FileBackend, Update
-from pulumi_embedded.storage.checkpoint import Operation, dump_deployment
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.checkpoint import dump_deployment
+from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.snapshot import Operation
 from pulumi_embedded.storage.stack_reference import StackReference, backend_folder
 
 from .conftest import machine, snapshot_of

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pulumi_embedded.errors import StateError, StorageFull
 from pulumi_embedded.storage import journal_file
 from pulumi_embedded.storage.backend import FileBackend
-from pulumi_embedded.storage.checkpoint import Operation, ResourceState, Snapshot
 from pulumi_embedded.storage.journal import Journal
 from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.snapshot import Operation, ResourceState, Snapshot
 from pulumi_embedded.storage.stack_reference import StackReference
 
 from .conftest import machine, snapshot_of, urn_of
@@ -703,7 +703,7 @@ VICTIM = """
     import asyncio, os, sys
     from pathlib import Path
     from pulumi_embedded.storage.backend import FileBackend
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
     from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
     from pulumi_embedded.storage.stack_reference import StackReference
     from pulumi_embedded.values import Secret
