@@ -18,11 +18,6 @@ def make(stack: str, project: str, parent: str, type_: str, name: str) -> str:
     return f"urn:pulumi:{stack}::{project}::{prefix}{type_}::{name}"
 
 
-def is_valid(urn: str) -> bool:
-    """Whether this has the shape of a URN."""
-    return urn.startswith("urn:pulumi:") and urn.count("::") >= 3
-
-
 def qualified_type(urn: str) -> str:
     """The type with the types of all parents: `lab:index:Pair$lab:index:Machine`."""
     return urn.split("::", 3)[2]

@@ -19,10 +19,11 @@ from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, 
 from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import with_plugin
+from pulumi_embedded.providers.wire import from_struct, to_struct
 from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 from pulumi_embedded.steps.goals import Goal, ReadGoal
 from pulumi_embedded.storage.snapshot import ENGINE_VERSION
-from pulumi_embedded.values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
+from pulumi_embedded.values import MalformedValue, Properties, has_unknowns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pulumi_embedded.providers.protocol import accepts
+from pulumi_embedded.providers.wire import from_struct, from_wire
 from pulumi_embedded.steps.goals import Alias, Goal, ReadGoal
-from pulumi_embedded.values import OutputValue, PropertyValue, from_struct, from_wire, lower
+from pulumi_embedded.values import OutputValue, PropertyValue, lower
 
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
