@@ -19,8 +19,8 @@ from pulumi_embedded.display.json_events import EventStream, PreviewDigest
 from pulumi_embedded.display.plain import PlainDisplay, output_lines
 from pulumi_embedded.display.stdout import PatientOutput
 from pulumi_embedded.errors import EngineError
-from pulumi_embedded.steps.generator import Options
 from pulumi_embedded.steps.imports import parse_import_file
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
 from pulumi_embedded.values import plain_properties
 

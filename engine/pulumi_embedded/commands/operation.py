@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulumi_embedded.commands.workspace import Stack
-    from pulumi_embedded.steps.generator import Options
+    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.journal import Journal
     from pulumi_embedded.storage.snapshot import Snapshot
 

@@ -12,7 +12,7 @@ from pulumi_embedded.steps.steps import Delete, DeleteReplaced, Discard, Discard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.generator import Options
+    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.snapshot import ResourceState
 
 

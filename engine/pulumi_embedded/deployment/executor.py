@@ -35,7 +35,7 @@ from pulumi_embedded.values import Properties, equal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.generator import Options
+    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.journal import Journal
     from pulumi_embedded.storage.snapshot import OperationType, ResourceState
 

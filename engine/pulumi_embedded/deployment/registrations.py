@@ -16,8 +16,10 @@ from pulumi_embedded.deployment.monitor import ShutDown
 from pulumi_embedded.providers.plugins import BUILTIN_PACKAGE, DYNAMIC_PACKAGE
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
-from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.events import Refused
+from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, ReadGoal
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Import
 from pulumi_embedded.steps.steps import CreateReplacement, DeleteForReplacement, SkippedCreate, Step, Untargeted
 from pulumi_embedded.values import Properties, PropertyValue, Secret
@@ -63,7 +65,7 @@ class Registrations:
             if any(urn in self.executor.failed_urns for urn in new.dependency_urns):
                 self.executor.failed_urns.add(new.urn)
                 return new, "skipped"
-            await self._companions_are_gone(steps)
+            await self._await_deletions(steps)
             try:
                 await self._run(steps)
                 if steps and isinstance(steps[0], Import):
@@ -83,13 +85,13 @@ class Registrations:
         finally:
             for step in steps:
                 if isinstance(step, DeleteForReplacement):
-                    self.generator.condemned[id(step.old)].set()
+                    self.generator.pending_deletion[id(step.old)].set()
 
-    async def _companions_are_gone(self, steps: Sequence[Step]) -> None:
-        """Wait for the deletion of what another resource's replacement takes along, before it is made anew."""
+    async def _await_deletions(self, steps: Sequence[Step]) -> None:
+        """Wait until the old resources that another replacement deletes are gone, before replacing them."""
         own = {id(step.old) for step in steps if isinstance(step, DeleteForReplacement)}
         for step in steps:
-            deletion = self.generator.condemned.get(id(step.old))
+            deletion = self.generator.pending_deletion.get(id(step.old))
             if isinstance(step, CreateReplacement) and deletion is not None and id(step.old) not in own:
                 await deletion.wait()
 

@@ -21,10 +21,11 @@ from pulumi_embedded.providers.plugins import PluginHost
 from pulumi_embedded.providers.provider_api import Provider
 from pulumi_embedded.providers.registry import ProviderRegistry
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.events import Events, Prelude, Result, Summary
-from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.events import Events, Prelude, Refused, Result, Summary
+from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, carried_over
 from pulumi_embedded.steps.imports import PlannedImport
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.steps import Step, Untargeted
 from pulumi_embedded.storage.ledger import without_dangling

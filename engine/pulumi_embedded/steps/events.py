@@ -14,6 +14,10 @@ Severity = Literal["debug", "info", "info#err", "warning", "error"]
 Result = Literal["succeeded", "failed", "canceled"]
 
 
+class Refused(Exception):
+    """The deployment cannot continue; every reason was reported as an error event."""
+
+
 @dataclass(slots=True)
 class Prelude:
     """A deployment begins. Secret config is `[secret]`."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Companions:
+class Dependents:
     """Finds the old resources that have to be replaced together with another one."""
 
     graph: DependencyGraph
