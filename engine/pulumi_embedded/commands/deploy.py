@@ -14,7 +14,7 @@ import click
 from pulumi_embedded.commands.command import FAILED, Fail, command, shared
 from pulumi_embedded.commands.operation import Operation
 from pulumi_embedded.commands.workspace import Stack, Workspace
-from pulumi_embedded.deployment.run import Kind, Outcome
+from pulumi_embedded.deployment.target import Kind, Outcome
 from pulumi_embedded.display.json_events import EventStream, PreviewDigest
 from pulumi_embedded.display.plain import PlainDisplay, output_lines
 from pulumi_embedded.display.stdout import PatientOutput

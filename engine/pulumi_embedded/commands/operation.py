@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from pulumi_embedded.deployment.language import find_python
-from pulumi_embedded.deployment.run import DeploymentRun, Kind, Outcome, Target
+from pulumi_embedded.deployment.run import DeploymentRun
+from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.errors import ProjectError
 from pulumi_embedded.steps.events import Events, Listener
 from pulumi_embedded.storage.history import Update

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import signal
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.deletions import choose, delete_in_reverse, deletion_of, not_named
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
-from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
+from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
+from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.errors import EngineError
-from pulumi_embedded.providers.builtin_provider import BuiltinProvider, StackOutputs
+from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
 from pulumi_embedded.providers.provider_api import Provider
 from pulumi_embedded.providers.registry import ProviderRegistry
@@ -30,45 +30,13 @@ from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.steps import Step, Untargeted
 from pulumi_embedded.storage.ledger import without_dangling
 from pulumi_embedded.storage.snapshot import ResourceState
-from pulumi_embedded.values import Properties, PropertyValue, Secret
+from pulumi_embedded.values import Properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pulumi_embedded.storage.journal import Journal
     from pulumi_embedded.storage.snapshot import Snapshot
-
-Kind = Literal["update", "refresh", "destroy", "resource-import"]
-
-
-@dataclass(slots=True)
-class Target:
-    """The stack that is deployed, and the program for it."""
-
-    stack: str
-    project: str
-    organization: str
-    config: dict[str, str | Secret]
-    """Decrypted, by `<namespace>:<name>`; objects as their JSON."""
-    root_directory: Path
-    program_directory: Path
-    program: Path
-    python: str
-    environment: dict[str, str]
-    stack_outputs: StackOutputs
-    disabled_default_providers: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a deployment ended."""
-
-    result: Result
-    changes: dict[str, int]
-    duration_seconds: float
-    outputs: Properties = field(default_factory=dict[str, PropertyValue])
-    """Those of the stack."""
 
 
 class DeploymentRun:
@@ -119,9 +87,7 @@ class DeploymentRun:
     async def run(self, kind: Kind) -> Outcome:
         """Run the deployment. What went wrong was told through the events."""
         started = time.monotonic()
-        self._events.emit(
-            Prelude({key: "[secret]" if isinstance(v, Secret) else v for key, v in self._target.config.items()})
-        )
+        self._events.emit(Prelude(self._target.shown_config()))
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
@@ -213,22 +179,7 @@ class DeploymentRun:
 
     async def _update(self) -> None:
         target = self._target
-        settings = ProgramSettings(
-            project=target.project,
-            stack=target.stack,
-            organization=target.organization,
-            root_directory=str(target.root_directory),
-            program=str(target.program),
-            working_directory=str(target.program_directory),
-            monitor=self._host.engine_address,
-            engine=self._host.engine_address,
-            parallel=self._options.parallel,
-            dry_run=self.preview,
-            config={
-                key: str(value.element) if isinstance(value, Secret) else value for key, value in target.config.items()
-            },
-            config_secret_keys=[key for key, value in target.config.items() if isinstance(value, Secret)],
-        )
+        settings = target.program_settings(self._host.engine_address, self._options)
         program = self._program = await Program.start(target.python, settings, target.environment, self._events)
         exit_ = asyncio.ensure_future(program.wait())
         try:
