@@ -1,4 +1,4 @@
-"""URNs and what is built from them: `urn:pulumi:<stack>::<project>::<parent types>$<type>::<name>`.
+"""URNs and their parts: `urn:pulumi:<stack>::<project>::<parent types>$<type>::<name>`.
 
 A provider reference is a provider's URN and id, joined by `::`.
 """
@@ -65,11 +65,11 @@ def split_reference(provider: str) -> tuple[str, str]:
 
 
 def is_default_provider(urn: str) -> bool:
-    """Whether the engine itself made this provider; such providers are not shown to users."""
+    """Whether the engine itself created this provider; such providers are not shown to users."""
     return is_provider_type(type_of(urn)) and name_of(urn).startswith("default")
 
 
 def default_provider_name(version: str, download_url: str = "") -> str:
-    """The name of the provider for resources that name none: `default_4_21_4` for version 4.21.4."""
+    """The name of the default provider of a plugin version: `default_4_21_4` for version 4.21.4."""
     parts = [re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in (version, download_url) if part]
     return "_".join(["default", *parts])

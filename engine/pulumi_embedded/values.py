@@ -44,7 +44,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class OutputValue:
-    """A value with its dependencies, as the programs of multi-language components send it."""
+    """A value with its dependencies, as programs send it to multi-language components."""
 
     element: "PropertyValue"
     known: bool
@@ -79,7 +79,7 @@ Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", 
 
 
 class MalformedValue(ValueError):
-    """A wire or checkpoint value whose signature is unknown or whose content does not fit its signature."""
+    """A wire or checkpoint value whose content does not fit its signature."""
 
 
 # --- the checkpoint ---------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def to_checkpoint_json(value: PropertyValue, encrypt: Callable[[str], str] | Non
     if isinstance(value, OutputValue):
         return to_checkpoint_json(lower(value), encrypt)
     if isinstance(value, Secret):
-        # What lies inside is protected by the outer encryption already, so inner secrets only keep their mark.
+        # The outer secret is encrypted as a whole, so inner secrets only keep their mark.
         text = json.dumps(to_checkpoint_json(value.element, _identity), separators=(",", ":"), ensure_ascii=False)
         return (
             {SIGNATURE: SECRET, "plaintext": text}
@@ -155,7 +155,7 @@ def _identity(text: str) -> str:
     return text
 
 
-# --- questions --------------------------------------------------------------------------------------------------------
+# --- operations -------------------------------------------------------------------------------------------------------
 
 
 def whole(number: float) -> int | float:
@@ -174,18 +174,18 @@ def resource_reference(fields: Properties) -> ResourceReference:
 
 
 def secret(value: PropertyValue) -> Secret:
-    """The value as a secret, once."""
+    """The value as a secret; a secret is returned as it is."""
     return value if isinstance(value, Secret) else Secret(value)
 
 
 def lower(value: OutputValue) -> PropertyValue:
-    """An output value as what it holds: its element, secret or unknown."""
+    """The element of an output value, marked secret or replaced by `UNKNOWN` where the output value says so."""
     element = value.element if value.known else UNKNOWN
     return secret(element) if value.secret else element
 
 
 def plain(value: PropertyValue) -> PropertyValue:
-    """The value without the marks of secrets and outputs, all the way down."""
+    """The value with its secrets and output values replaced by their elements, at every level."""
     if isinstance(value, Secret):
         return plain(value.element)
     if isinstance(value, OutputValue):
@@ -198,7 +198,7 @@ def plain(value: PropertyValue) -> PropertyValue:
 
 
 def plain_properties(properties: Properties) -> Properties:
-    """The properties without the marks of secrets and outputs."""
+    """The properties with their secrets and output values replaced by their elements, at every level."""
     return {key: plain(value) for key, value in properties.items()}
 
 
@@ -228,7 +228,7 @@ def has_secrets(value: PropertyValue) -> bool:
 
 
 def equal(left: PropertyValue, right: PropertyValue) -> bool:
-    """Whether two values are the same to Pulumi: True is not 1, a secret is not its content, null is not absent."""
+    """Whether Pulumi considers two values equal: True is not 1, a secret is not its content, null is not absent."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, dict) and isinstance(right, dict):

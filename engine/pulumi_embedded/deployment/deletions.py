@@ -1,4 +1,4 @@
-"""Deletions: which step removes a resource, which ones `--target` leaves, and in what order they run."""
+"""Deletions: the step that deletes a resource, the ones that `--target` selects, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def deletion_of(state: ResourceState) -> Step:
-    """The step that removes this resource."""
+    """The step that removes the resource from the state, and from the cloud if the stack owns it."""
     if state.delete:
         return DiscardReplaced(state, None) if state.external else DeleteReplaced(state, None)
     if state.pending_replacement:
@@ -26,7 +26,7 @@ def deletion_of(state: ResourceState) -> Step:
 
 
 def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
-    """The deletions that `--target` names, with those of everything that depends on them, and the others."""
+    """The deletions of targeted resources and of everything that depends on them; and the other deletions."""
     targets = options.targets
     if targets is None:
         return list(steps), []
@@ -40,14 +40,17 @@ def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> t
 
 
 def not_named(steps: Sequence[Step], options: Options) -> list[Step]:
-    """The deletions that the user would have had to name."""
+    """The deletions that `--target` would have to name, or `--target-dependents` to include."""
     if options.targets is None or options.target_dependents:
         return []
     return [step for step in steps if step.urn not in options.targets]
 
 
 async def delete_in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:
-    """Run deletions, each as soon as everything that depends on it is gone; what a failed one needs stays."""
+    """Run each deletion once everything that depends on the resource is deleted; dependencies of a failed one are kept.
+
+    Raises `StepFailed` if any step of the deployment has failed.
+    """
     graph = DependencyGraph([step.resource for step in steps])
     done: dict[int, asyncio.Future[bool]] = {
         id(step.resource): asyncio.get_running_loop().create_future() for step in steps

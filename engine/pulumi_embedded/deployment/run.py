@@ -1,4 +1,4 @@
-"""One deployment from beginning to end: an update of the program, a refresh, a destroy, or the preview of one."""
+"""One deployment from start to end: an update, refresh, destroy or import, or a preview of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class DeploymentRun:
-    """Runs one deployment (and is the `steps.StepContext` of its steps)."""
+    """Runs one deployment, and is the `steps.StepContext` of its steps."""
 
     def __init__(
         self, target: Target, base: Snapshot | None, options: Options, events: Events, journal: Journal | None
@@ -82,10 +82,10 @@ class DeploymentRun:
             events=self._events,
         )
 
-    # --- from beginning to end ---------------------------------------------------------------------------------------
+    # --- from start to end -------------------------------------------------------------------------------------------
 
     async def run(self, kind: Kind) -> Outcome:
-        """Run the deployment. What went wrong was told through the events."""
+        """Run the deployment and return its outcome; errors are reported as events."""
         started = time.monotonic()
         self._events.emit(Prelude(self._target.shown_config()))
         self._host.engine_address = await self._services.start()
@@ -111,7 +111,7 @@ class DeploymentRun:
             await self._services.stop()
         result = self._result()
         if self._executor.failed or self._generator.failed or result == "canceled":
-            # Where a program or a goal was refused, that was said already, and is all there is to say.
+            # The refusal of a program or a goal was reported already, and needs no second line.
             self._events.error(f"{'preview' if self.preview else 'update'} {result}")
         outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started)
         if root := self._root():
@@ -122,7 +122,7 @@ class DeploymentRun:
         return outcome
 
     async def _wind_up(self) -> None:
-        """Let what is under way come to its end, then tell the program that the deployment is over."""
+        """Wait for operations in progress, then tell the program that the deployment is over."""
         self._executor.stop()
         await self._services.settle()
         self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
@@ -139,7 +139,7 @@ class DeploymentRun:
         return self._executor.states.get(urn) or self._generator.olds.get(urn)
 
     async def cancel(self) -> None:
-        """Begin nothing new, and ask the plugins to bring what is under way to an end."""
+        """Start no more steps, and ask the plugins to end the operations in progress."""
         if self._canceled:
             return
         self._canceled = True
@@ -147,7 +147,7 @@ class DeploymentRun:
         await self._host.cancel()
 
     def kill(self) -> None:
-        """End the program and the plugins at once, whatever they are doing."""
+        """Kill the program and the plugins."""
         self._host.kill()
         if self._program is not None:
             self._program.kill()
@@ -158,13 +158,13 @@ class DeploymentRun:
             return
         listed = "".join(f"  * {op.resource.urn}, interrupted while {op.type}\n" for op in pending)
         if kind == "destroy" and any(op.type == "creating" for op in pending):
-            listed += "A destroy deletes what the state holds. What these creates have made is not among it yet.\n"
+            listed += "A destroy deletes the resources in the state, which may lack those of interrupted creates.\n"
         self._events.warning(
             f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
             f"deployment.\n{listed}These resources are in an unknown state because the engine was interrupted while "
-            "waiting for changes to these resources to complete. Look at the provider whether the operations "
-            "completed, then run `refresh`, which reads the resources again; `refresh --clear-pending-creates` "
-            "forgets the creates."
+            "waiting for changes to these resources to complete. Check with the provider whether the operations "
+            "completed, then run `refresh` to read the resources again; `refresh --clear-pending-creates` removes the "
+            "pending creates from the state."
         )
 
     def _check_targets(self) -> None:
@@ -207,10 +207,10 @@ class DeploymentRun:
         self._failed = True
         self._executor.stop()
         if code == 0:
-            # Going on would delete whatever it had not declared yet.
-            self._events.error("the program's process ended before the program did; nothing was deleted")
+            # To continue would delete everything that it had not declared yet.
+            self._events.error("the program's process exited before the program ended; nothing was deleted")
         elif code < 0:
-            self._events.error(f"the program was ended by {signal.Signals(-code).name}")
+            self._events.error(f"the program was killed by {signal.Signals(-code).name}")
         elif code != EXPLAINED_EXIT_CODE:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
@@ -231,7 +231,7 @@ class DeploymentRun:
             self._events.error(f"Target '{urn}' could not be found in the stack.")
 
     def _needed_by_failed(self) -> set[str]:
-        """What the old states of failed resources need, now that these stay as they were."""
+        """The dependencies of the failed resources, which keep their old states."""
         needed: set[str] = set()
         open_ = [urn for urn in self._executor.failed_urns if urn in self._generator.olds]
         while open_:
@@ -255,7 +255,7 @@ class DeploymentRun:
         await delete_in_reverse(chosen, self._executor)
 
     def _may_delete(self, steps: Sequence[Step]) -> bool:
-        """Whether all that has to be deleted was named, where the user named anything; a preview goes on regardless."""
+        """Whether `--target` includes everything that has to be deleted; a preview continues regardless."""
         unnamed = not_named(steps, self._options)
         for step in unnamed:
             self._events.error(
@@ -286,7 +286,7 @@ class DeploymentRun:
         self._generator = self._registrations.generator = self._new_generator()
 
     async def _refresh_one(self, step: Refresh) -> None:
-        # One that cannot be read keeps its state, and the others are read all the same.
+        # A resource that cannot be read keeps its state, and the others are read nevertheless.
         with contextlib.suppress(StepFailed, Stopped):
             await self._executor.run([step])
 
@@ -323,7 +323,7 @@ class DeploymentRun:
             step.entry = entry
             await self._executor.run([step])
 
-    # --- what steps need ---------------------------------------------------------------------------------------------
+    # --- steps.StepContext -------------------------------------------------------------------------------------------
 
     async def provider_of(self, state: ResourceState) -> Provider:
         """The provider of this resource, started from its old state if need be."""
@@ -340,5 +340,5 @@ class DeploymentRun:
         return urn in self._generator.deletes
 
     def warn(self, message: str, urn: str) -> None:
-        """Tell the user."""
+        """Report a warning about a resource."""
         self._events.warning(message, urn)

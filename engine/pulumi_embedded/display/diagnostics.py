@@ -1,4 +1,4 @@
-"""Keeps what was said about each resource, for the end."""
+"""Collects the diagnostics of each resource, to print them at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Said:
 
 
 class DiagnosticsLog:
-    """The lasting diagnostics of one deployment, by resource; of a resource that says very much, the latest."""
+    """The diagnostics of one deployment that are not ephemeral, by resource; at most the latest 500 of each."""
 
     def __init__(self) -> None:
         self._said: dict[str, _Said] = {}
@@ -30,11 +30,11 @@ class DiagnosticsLog:
 
     @property
     def errored(self) -> int:
-        """How many resources had an error; the stack counts as one."""
+        """The number of resources that had an error; the stack counts as one."""
         return len(self._errored)
 
     def add(self, event: Diagnostic) -> None:
-        """Keep it, unless it was only progress."""
+        """Keep the diagnostic, unless it is ephemeral or a debug message."""
         if event.ephemeral or event.severity == "debug" or not event.message.strip():
             return
         if event.severity == "error":
@@ -44,14 +44,14 @@ class DiagnosticsLog:
         said.kept.append(f"{event.prefix}{event.message.rstrip()}")
 
     def lines(self) -> list[str]:
-        """What to print at the end: one block per resource, the stack's own first."""
+        """The lines to print at the end: one block per resource, the stack's first."""
         if not self._said:
             return []
         result = ["", "Diagnostics:"]
         for urn, said in sorted(self._said.items(), key=lambda item: item[0] != ""):
             result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
             if said.total > len(said.kept):
-                result.append(f"    … {said.total - len(said.kept)} earlier lines are not repeated")
+                result.append(f"    … {said.total - len(said.kept)} earlier messages are not repeated")
             for text in said.kept:
                 result.extend(f"    {line}" for line in text.splitlines())
             result.append("")

@@ -1,8 +1,8 @@
 # ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
-"""A provider that lives in a plugin process, spoken to over Pulumi's gRPC protocol.
+"""A provider in a plugin process, called over Pulumi's gRPC protocol.
 
-What the plugin does not understand is translated here: a plugin that takes no secrets gets plain values, and what comes
-back is marked secret again where the same-named input was.
+A plugin that does not accept secrets gets plain values, and its outputs are marked secret where the inputs of the same
+name are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PluginProvider:
         self._config_known = True
 
     async def handshake(self) -> None:
-        """Tell the plugin who we are; plugins that know no handshake say so when they are configured."""
+        """Exchange capabilities with the plugin; one without Handshake reports its own in the reply to Configure."""
         request = getattr(provider_pb2, "ProviderHandshakeRequest", None)
         if request is None:
             return
@@ -269,7 +269,7 @@ class PluginProvider:
         try:
             await self._stub.Cancel(empty_pb2.Empty(), timeout=10)
         except rpc.aio.AioRpcError:
-            return  # It knows no Cancel, or it is gone: nothing is left to cancel either way.
+            return  # The plugin does not implement Cancel, or has exited: there is nothing to cancel.
 
     async def close(self) -> None:
         await self._process.stop()
@@ -292,7 +292,7 @@ class PluginProvider:
 
 
 def _name(request: Any, urn: str) -> None:
-    # Name and type came later than the URN in which they stand.
+    # Older SDKs have only the URN, which contains both.
     if accepts(request, "name"):
         request.name, request.type = urns.name_of(urn), urns.type_of(urn)
 

@@ -1,4 +1,4 @@
-"""Why a provider refuses inputs, in the words of the CLI."""
+"""Messages for inputs that a provider refuses, worded as the Pulumi CLI words them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_message(new: ResourceState, failure: CheckFailure) -> str:
-    """One line that names the resource, the property, its value and the reason."""
+    """One line that names the resource, the property, its value and the provider's reason."""
     name = urns.name_of(new.urn)
     if not failure.property:
         return f"{new.type} resource '{name}' has a problem: {failure.reason}"

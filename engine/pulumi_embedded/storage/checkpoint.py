@@ -22,21 +22,21 @@ from pulumi_embedded.storage.snapshot import Manifest, Operation, ResourceState,
 from pulumi_embedded.values import Json, MalformedValue, from_checkpoint_json, to_checkpoint_json
 
 _BYTE_STRING: Final = "byteString"
-# A feature marks states that an engine without it would corrupt. `views` and the two prototypes of the CLI are such.
+# A feature marks states that an engine without support for it would corrupt.
 _SUPPORTED_FEATURES: Final = frozenset({"refreshBeforeUpdate", "hooks", "taint", "replaceWith", _BYTE_STRING})
 
 
 class Crypter(Protocol):
-    """What encrypts a stack's secrets (`secrets.PassphraseCrypter`)."""
+    """Encrypts and decrypts a stack's secrets (`secrets.PassphraseCrypter`)."""
 
     @property
     def provider_type(self) -> str:
-        """The name of the secrets provider, as `secrets_providers.type` holds it."""
+        """The secrets provider, as in `secrets_providers.type`."""
         ...
 
     @property
     def provider_state(self) -> dict[str, str]:
-        """What `secrets_providers.state` holds."""
+        """The secrets provider's settings, as in `secrets_providers.state`."""
         ...
 
     def encrypt(self, plaintext: str) -> str:
@@ -49,7 +49,7 @@ class Crypter(Protocol):
 
 
 CrypterOf = Callable[[str, Any], Crypter]
-"""Opens the crypter for a `secrets_providers` entry: type and state (`secrets.crypter_of`)."""
+"""Returns the crypter for the type and state of a `secrets_providers` entry (`secrets.crypter_of`)."""
 
 
 # --- one resource -----------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ _TYPE_OF: Final[dict[str, type]] = {name: type(getattr(ResourceState("", ""), na
 
 
 def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) -> dict[str, Json]:
-    """The resource as it stands in a state file; `encrypt=None` writes secrets in the clear.
+    """The resource as a JSON object of a state file; `encrypt=None` writes secrets in plaintext.
 
     Empty fields are absent, as in the CLI's files.
     """
@@ -86,7 +86,7 @@ def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) ->
 
 
 def load_resource(document: object, decrypt: Callable[[str], str] | None) -> ResourceState:
-    """The resource of a state file; with `decrypt=None`, property values stay as the file has them, secrets encrypted.
+    """The resource of a JSON object of a state file; `decrypt=None` leaves property values as they are in the file.
 
     Raises StateError if it lacks its URN or type, or a field has the wrong type.
     """
@@ -126,18 +126,18 @@ def _load_field(name: str, value: Any, decrypt: Callable[[str], str] | None) -> 
 
 
 def dump_deployment(snapshot: Snapshot, crypter: Crypter | None, *, show_secrets: bool = False) -> dict[str, Any]:
-    """`{"version", "deployment"}`, what `stack export` prints.
+    """The export of a snapshot: `{"version", "deployment"}`.
 
-    `crypter` is None for a stack without secrets; then one in the state raises StateError.
+    `crypter` is None for a stack without a passphrase; raises StateError if the snapshot has secrets then.
     """
     deployment, version, features = _dump(snapshot, crypter, show_secrets)
     return {"version": version} | ({"features": features} if features else {}) | {"deployment": deployment}
 
 
 def dump_checkpoint(stack: str, snapshot: Snapshot | None, crypter: Crypter | None) -> dict[str, Any]:
-    """`{"version", "checkpoint"}`, the backend's file; `stack` is `organization/<project>/<stack>`.
+    """The checkpoint of a snapshot: `{"version", "checkpoint"}`; `stack` is `organization/<project>/<stack>`.
 
-    A stack that was never deployed has no snapshot.
+    `snapshot` is None for a stack that was never deployed. Raises StateError as `dump_deployment`.
     """
     if snapshot is None:
         return {"version": 3, "checkpoint": {"stack": stack}}
@@ -173,7 +173,7 @@ def _dump(snapshot: Snapshot, crypter: Crypter | None, show_secrets: bool) -> tu
 
 
 def _features(snapshot: Snapshot) -> set[str]:
-    # A byte string may hide inside a secret, so it is remembered from the file that brought it.
+    # A byte string may be inside a secret, so this feature is taken over from the file that was read.
     features = {_BYTE_STRING} & set(snapshot.features)
     for state in snapshot.resources:
         if state.refresh_before_update:
@@ -188,16 +188,16 @@ def _features(snapshot: Snapshot) -> set[str]:
 
 
 def load_deployment(document: object, crypter_of: CrypterOf | None) -> Snapshot:
-    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets as ciphertexts.
+    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets encrypted.
 
-    Raises StateError by name for every version and feature not supported.
+    Raises StateError for a version or a feature that is not supported.
     """
     outer = _object(document, "the deployment")
     return _load(outer, outer.get("deployment"), crypter_of)
 
 
 def load_checkpoint(document: object, crypter_of: CrypterOf | None) -> Snapshot | None:
-    """The snapshot of a backend file, None for a stack that was never deployed. Otherwise as `load_deployment`."""
+    """The snapshot of a checkpoint; None for a stack that was never deployed. Otherwise as `load_deployment`."""
     outer = _object(document, "the state file")
     if "checkpoint" not in outer and "latest" in outer:
         raise StateError(_too_old(0))
@@ -239,7 +239,9 @@ def _check_version(outer: dict[str, Any]) -> None:
     if version in (1, 2):
         raise StateError(_too_old(version))
     if version not in (3, 4):
-        raise StateError(f"the state has the version {version!r}; versions 3 and 4 are known. A newer Pulumi wrote it")
+        raise StateError(
+            f"the state has the version {version!r}; only versions 3 and 4 are supported. A newer Pulumi wrote it"
+        )
     if version == 4 and (unknown := sorted(set(outer.get("features") or []) - _SUPPORTED_FEATURES)):
         raise StateError(
             f"the state uses features that are not supported here: {', '.join(unknown)}; use the Pulumi CLI"
@@ -254,7 +256,7 @@ def _too_old(version: int) -> str:
 
 
 class _LazyDecrypter:
-    """Asks for the passphrase only when there is a secret to decrypt, so that others can read a state without one."""
+    """Needs the passphrase only to decrypt a secret, so that a state without secrets is read without one."""
 
     def __init__(self, crypter_of: CrypterOf, provider: SecretsProvider) -> None:
         self._crypter_of, self._provider = crypter_of, provider
@@ -267,12 +269,12 @@ class _LazyDecrypter:
 
 
 def _refuse_ciphertext(_: str) -> str:
-    raise StateError("the state holds an encrypted secret, but names no secrets provider that could decrypt it")
+    raise StateError("the state has an encrypted secret, but no secrets provider to decrypt it")
 
 
 def refuse_secret(_: str) -> str:
-    """Encrypt for a stack without a passphrase: raises StateError."""
-    raise StateError("the state holds a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
+    """The `encrypt` of a stack without a passphrase: raises StateError."""
+    raise StateError("the state has a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
 
 
 def _object(document: object, what: str) -> dict[str, Any]:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OperationType = Literal["creating", "updating", "deleting", "reading", "importing"]
-"""`importing` is what the CLI writes for an import under way, though it is not in its list."""
+"""The CLI also writes `importing`, though its own list lacks it."""
 
 ENGINE_VERSION: Final = "v3.259.0"
-"""The CLI whose state format this is. It stands in the manifest, where a newer CLI looks for what an old one wrote."""
+"""The version of the CLI whose state format this is. It is written to the manifest, where a newer CLI checks it."""
 
 
 @dataclass(slots=True)
 class ResourceState:
-    """One resource as the state knows it. Field names are Pulumi's, times are RFC 3339 strings, timeouts are seconds.
+    """One resource in the state. Field names are Pulumi's, times are RFC 3339 strings, timeouts are seconds.
 
     Two resources may share a URN while one is being replaced: exactly one of them has neither `delete` nor
     `pending_replacement`.
@@ -68,11 +68,11 @@ class ResourceState:
     view_of: str = ""
     resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Fields of a newer Pulumi, kept as they were read."""
+    """Fields that this class does not have, as they were read."""
 
     @property
     def dependency_urns(self) -> Iterator[str]:
-        """Every URN that must stand before this resource in a snapshot; the provider's comes first."""
+        """The URNs that must come before this resource in a snapshot; the provider's comes first."""
         if self.provider:
             yield self.provider.rpartition("::")[0]
         if self.parent:
@@ -87,7 +87,7 @@ class ResourceState:
 
 @dataclass(slots=True)
 class Operation:
-    """Something that an engine had begun, and of which nobody knows whether it happened."""
+    """An operation that was started, and whose result is not known."""
 
     resource: ResourceState
     type: OperationType
@@ -95,7 +95,7 @@ class Operation:
 
 @dataclass(slots=True)
 class Manifest:
-    """When and by what a deployment was written."""
+    """When a deployment was written, and by which version."""
 
     time: str = "0001-01-01T00:00:00Z"
     magic: str = ""
@@ -105,7 +105,7 @@ class Manifest:
 
 @dataclass(slots=True)
 class SecretsProvider:
-    """How a deployment's secrets were encrypted: for a passphrase, `state` is `{"salt": …}`."""
+    """What encrypted a deployment's secrets; for a passphrase, `state` is `{"salt": …}`."""
 
     type: str
     state: Any
@@ -113,7 +113,7 @@ class SecretsProvider:
 
 @dataclass(slots=True)
 class Snapshot:
-    """All resources of a stack, dependencies before dependents, and what was under way when its engine stopped."""
+    """The resources of a stack, dependencies before dependents, and its pending operations."""
 
     manifest: Manifest = field(default_factory=Manifest)
     secrets_providers: SecretsProvider | None = None
@@ -128,9 +128,9 @@ class Snapshot:
         return next((r for r in self.resources if r.type == urns.ROOT_TYPE and not r.parent), None)
 
     def verify(self) -> None:
-        """Raise StateError for what Pulumi refuses: a dangling or later dependency, a duplicate, an id out of place."""
+        """Raise StateError for a state that Pulumi refuses: a missing or later dependency, a duplicate, a wrong id."""
         if self.manifest.magic != _magic(self.manifest.version):
-            raise StateError("the state's manifest does not fit its version: it was edited or damaged")
+            raise StateError("the state's manifest does not match its version: it was edited or damaged")
         known: set[str] = set()
         live: set[str] = set()
         providers: set[str] = set()
@@ -156,7 +156,7 @@ class Snapshot:
 
 
 def new_manifest() -> Manifest:
-    """The manifest of a deployment that is written now."""
+    """The manifest of a deployment that this engine writes now."""
     now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
     return Manifest(time=now, magic=_magic(ENGINE_VERSION), version=ENGINE_VERSION)
 

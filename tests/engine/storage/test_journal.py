@@ -365,7 +365,7 @@ def test_a_state_that_another_engine_wrote_stands_and_learns_what_it_lacks(
     backend.journal_path(stack).write_bytes(journal)
     note = backend.recover(stack)
     assert note is not None
-    assert "2 resources that the state does not know" in note
+    assert "2 resources that are not in the state" in note
     snapshot = reload(backend, stack)
     assert names(snapshot) == ["other", "known"]
     assert pending(snapshot) == [("creating", "made"), ("creating", "half")]
