@@ -25,7 +25,7 @@ def deletion_of(state: ResourceState) -> Step:
     return Discard(state, None) if state.external else Delete(state, None)
 
 
-def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
+def split_by_targets(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
     """The deletions of targeted resources and of everything that depends on them; and the other deletions."""
     targets = options.targets
     if targets is None:
@@ -39,7 +39,7 @@ def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> t
     return chosen, [step for step in steps if id(step.resource) not in wanted]
 
 
-def not_named(steps: Sequence[Step], options: Options) -> list[Step]:
+def outside_targets(steps: Sequence[Step], options: Options) -> list[Step]:
     """The deletions that `--target` would have to name, or `--target-dependents` to include."""
     if options.targets is None or options.target_dependents:
         return []

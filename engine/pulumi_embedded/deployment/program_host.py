@@ -127,8 +127,8 @@ def _explain(error: BaseException) -> str:
         lines.insert(0, _explain(error.__cause__) + "\n")
     # Of a gRPC error, only the details are meant for a user.
     details: Any = getattr(error, "details", None)
-    said = details() if callable(details) else None
-    last = [f"{said}\n"] if isinstance(said, str) else traceback.format_exception_only(type(error), error)
+    text = details() if callable(details) else None
+    last = [f"{text}\n"] if isinstance(text, str) else traceback.format_exception_only(type(error), error)
     return "".join([*lines, *last])
 
 

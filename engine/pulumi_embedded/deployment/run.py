@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.deployment.deletions import choose, delete_in_reverse, deletion_of, not_named
+from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, outside_targets, split_by_targets
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
@@ -246,7 +246,7 @@ class DeploymentRun:
     async def _delete(self, states: Sequence[ResourceState]) -> None:
         generator = self._generator
         steps = [deletion_of(state) for state in states]
-        chosen, others = choose(steps, self._options, generator.graph)
+        chosen, others = split_by_targets(steps, self._options, generator.graph)
         generator.deletes.update(step.urn for step in chosen)
         if not self._may_delete(chosen):
             raise Refused
@@ -256,16 +256,16 @@ class DeploymentRun:
 
     def _may_delete(self, steps: Sequence[Step]) -> bool:
         """Whether `--target` includes everything that has to be deleted; a preview continues regardless."""
-        unnamed = not_named(steps, self._options)
-        for step in unnamed:
+        unexpected = outside_targets(steps, self._options)
+        for step in unexpected:
             self._events.error(
                 f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
                 "Either include resource in --target list or pass --target-dependents to proceed.",
                 step.urn,
             )
-        if unnamed and self.preview:
+        if unexpected and self.preview:
             self._generator.failed = True
-        return not unnamed or self.preview
+        return not unexpected or self.preview
 
     # --- refresh -----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ _KEPT_PER_RESOURCE: Final = 500
 
 
 @dataclass(slots=True)
-class _Said:
+class _Messages:
     kept: deque[str] = field(default_factory=lambda: deque[str](maxlen=_KEPT_PER_RESOURCE))
     total: int = 0
 
@@ -25,7 +25,7 @@ class DiagnosticsLog:
     """The diagnostics of one deployment that are not ephemeral, by resource; at most the latest 500 of each."""
 
     def __init__(self) -> None:
-        self._said: dict[str, _Said] = {}
+        self._messages: dict[str, _Messages] = {}
         self._errored: set[str] = set()
 
     @property
@@ -39,20 +39,20 @@ class DiagnosticsLog:
             return
         if event.severity == "error":
             self._errored.add(event.urn)
-        said = self._said.setdefault(event.urn, _Said())
-        said.total += 1
-        said.kept.append(f"{event.prefix}{event.message.rstrip()}")
+        messages = self._messages.setdefault(event.urn, _Messages())
+        messages.total += 1
+        messages.kept.append(f"{event.prefix}{event.message.rstrip()}")
 
     def lines(self) -> list[str]:
         """The lines to print at the end: one block per resource, the stack's first."""
-        if not self._said:
+        if not self._messages:
             return []
         result = ["", "Diagnostics:"]
-        for urn, said in sorted(self._said.items(), key=lambda item: item[0] != ""):
+        for urn, messages in sorted(self._messages.items(), key=lambda item: item[0] != ""):
             result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
-            if said.total > len(said.kept):
-                result.append(f"    … {said.total - len(said.kept)} earlier messages are not repeated")
-            for text in said.kept:
+            if messages.total > len(messages.kept):
+                result.append(f"    … {messages.total - len(messages.kept)} earlier messages are not repeated")
+            for text in messages.kept:
                 result.extend(f"    {line}" for line in text.splitlines())
             result.append("")
         return result[:-1]

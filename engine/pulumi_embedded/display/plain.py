@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.display.diagnostics import DiagnosticsLog
-from pulumi_embedded.display.labels import PREFIXES, doing, done, duration_text, short_type, summary_lines
+from pulumi_embedded.display.labels import PREFIXES, doing, done, short_type, summary_lines
 from pulumi_embedded.display.property_changes import keys_of, shown, step_changes
 from pulumi_embedded.steps.events import Diagnostic, Event, StepBegins, StepEnds, StepFails, Summary
 
@@ -116,6 +116,3 @@ def output_lines(outputs: Properties) -> list[str]:
         return []
     width = max(len(key) for key in outputs)
     return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value, None)}" for key, value in outputs.items())]
-
-
-__all__ = ["TITLES", "PlainDisplay", "duration_text", "output_lines", "reasons"]

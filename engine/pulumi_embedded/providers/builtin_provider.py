@@ -1,4 +1,4 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
 """The package `pulumi`: stack references, stashes, and the functions that the SDK calls."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
 """A provider in a plugin process, called over Pulumi's gRPC protocol.
 
 A plugin that does not accept secrets gets plain values, and its outputs are marked secret where the inputs of the same

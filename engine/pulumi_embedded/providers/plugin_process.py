@@ -69,8 +69,8 @@ class PluginProcess:
         except (asyncio.TimeoutError, ValueError):
             await asyncio.wait([errors], timeout=1)
             await plugin.stop()
-            said = f": {plugin._last_line}" if plugin._last_line else ""
-            raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){said}") from None
+            output = f": {plugin._last_line}" if plugin._last_line else ""
+            raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){output}") from None
         plugin.channel = rpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
         plugin._readers.append(asyncio.create_task(plugin._forward(process.stdout, "stdout", on_output)))
         return plugin

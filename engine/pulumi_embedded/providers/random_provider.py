@@ -1,4 +1,4 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
 """The package `random` without its plugin binary: same inputs, outputs and state, so that either can continue.
 
 Beside the outputs, the binary stores `__pulumi_raw_state_delta`, from which its bridge restores Terraform's state; it

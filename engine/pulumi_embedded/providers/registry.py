@@ -1,4 +1,4 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
 """Providers as resources: loads, configures and finds the provider of each reference.
 
 `ProviderRegistry` is the provider of the resources of type `pulumi:providers:*`, so that the engine treats them as any

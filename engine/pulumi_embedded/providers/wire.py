@@ -1,4 +1,4 @@
-"""Property values on the wire: protobuf `Struct` messages, in which signed objects stand for what JSON cannot say."""
+"""Property values as protobuf `Struct` messages, in which objects with a signature represent what JSON cannot."""
 
 from __future__ import annotations
 

@@ -89,9 +89,7 @@ def refuse_if_locked(folder: Path, stack: str, ignoring: Path | None) -> None:
     if all(lock.owner_is_dead for lock in locks):
         advice = f"remove the lock with `pulumi-embedded cancel --stack {stack}`"
     else:
-        advice = (
-            f"wait for it to end, or run `pulumi-embedded cancel --stack {stack}` if you are sure that it has ended"
-        )
+        advice = f"wait for it to end, or run `pulumi-embedded cancel --stack {stack}` if it has certainly ended"
     raise LockedError(f"the stack {stack} is locked by {owners}; {advice}")
 
 
