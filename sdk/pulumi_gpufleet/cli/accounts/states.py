@@ -34,7 +34,7 @@ class Known:
     """What some states hold; a resource is known if its id is anywhere in them."""
 
     values: set[str] = field(default_factory=set[str])
-    """Every string in them: ids of resources, of their volumes and machines, and of what they refer to, among others."""
+    """Every string in them; ids of resources, of their volumes and machines, and of references are among them."""
     unfinished: set[str] = field(default_factory=set[str])
     """Every string in the inputs of creates that have not finished; the physical names are among them."""
     held: Counter[str] = field(default_factory=Counter[str])
