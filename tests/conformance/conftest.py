@@ -54,6 +54,10 @@ class Subject:
         self.account.simulator.clear_requests()
         return made
 
+    def stand_still(self) -> None:
+        """Let nothing happen in the cloud until `account.go_on()`, and every time limit pass at once."""
+        self.account.stand_still(self.clock.advance)
+
     def remove(self, made: State) -> None:
         """Delete a resource in a run of its own."""
         self.run().delete("it", made)

@@ -20,9 +20,6 @@ from pulumi.dynamic import CheckFailure, Config, ConfigureRequest
 
 Properties = dict[str, Any]
 
-SHORT_SECONDS = 1.0
-"""The shortest time limit that a wait can have."""
-
 
 @dataclass(frozen=True)
 class State:
@@ -48,15 +45,15 @@ class Clock:
     """The provider's own time: a pause between two attempts of a request, or before an adoption, takes none."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._ahead_seconds = 0.0
+        self.ahead_seconds = 0.0
         monotonic = time.monotonic
-        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + self._ahead_seconds)
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + self.ahead_seconds)
         monkeypatch.setattr(CloudClient, "_sleep", lambda _client, seconds: self.advance(seconds))
         monkeypatch.setattr(shared_list, "GATHER_SECONDS", 0.0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""
-        self._ahead_seconds += seconds
+        self.ahead_seconds += seconds
 
 
 class Run:

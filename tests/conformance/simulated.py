@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,15 @@ CANARY = "canary-in-every-secret"
 KEY = f"{CANARY}-api-key"
 SPEED = 20_000.0
 """Cloud seconds per second: an hour of provisioning passes in a fifth of a second."""
+NEW = "field_of_tomorrow"
+"""A field that no body declares."""
+
+
+def with_more_fields(value: Any, content: Any) -> Any:
+    """Return a reply whose every object has one more field, with that content."""
+    if isinstance(value, dict):
+        return {**{key: with_more_fields(inner, content) for key, inner in value.items()}, NEW: content}
+    return [with_more_fields(inner, content) for inner in value] if isinstance(value, list) else value
 
 
 class Account:
@@ -66,12 +76,23 @@ class Account:
 
     # --- What happens ---
 
-    def stand_still(self) -> None:
-        """Let no time pass in the cloud: nothing becomes ready, and nothing goes."""
+    def stand_still(self, advance: Callable[[float], None]) -> None:
+        """Let no time pass in the cloud, so that nothing becomes ready or goes; for whoever reads, it flies.
+
+        Every reply takes five minutes by `advance`, and is news by a field that counts them.
+        """
         self.simulator.simulation.set_clock(speed=0)
+        count = itertools.count()
+
+        def five_minutes_later(reply: Any) -> Any:
+            advance(300)
+            return with_more_fields(reply, next(count))
+
+        self.rewrite(five_minutes_later)
 
     def go_on(self) -> None:
-        """Let time pass again."""
+        """Let time pass again as it did."""
+        self.restore()
         self.simulator.simulation.set_clock(speed=SPEED)
 
     def vanish(self, id: str) -> None:

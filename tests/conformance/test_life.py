@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.conformance.conftest import TOKENS, Subject
 from tests.conformance.example import example_of
+from tests.conformance.simulated import NEW, with_more_fields
 
 
 def test_the_example_is_whole(subject: Subject) -> None:
@@ -65,22 +64,12 @@ def test_what_vanished_outside_is_gone_and_its_delete_succeeds(subject: Subject)
 
 
 def test_fields_of_tomorrow_change_nothing(subject: Subject) -> None:
-    subject.account.rewrite(with_more_fields)
+    subject.account.rewrite(lambda reply: with_more_fields(reply, {"of": ["what", {NEW: 1}]}))
     made = subject.run().up("it", subject.inputs())
     assert NEW not in str(made.outputs) and made.wait is None
     read = subject.run().refresh("it", made)
     assert read is not None and subject.run().up("it", subject.inputs(), read) == read
     subject.remove(made)
-
-
-NEW = "field_of_tomorrow"
-
-
-def with_more_fields(value: Any) -> Any:
-    """Every object of a reply with a field that nobody knows yet."""
-    if isinstance(value, dict):
-        return {**{key: with_more_fields(inner) for key, inner in value.items()}, NEW: {"of": ["what", {NEW: 1}]}}
-    return [with_more_fields(inner) for inner in value] if isinstance(value, list) else value
 
 
 def test_a_lifecycle_without_an_example_is_told_what_to_add() -> None:
