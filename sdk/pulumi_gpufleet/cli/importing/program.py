@@ -81,9 +81,9 @@ def _logical_name(found: Running) -> str:
 
 
 def _identifier(found: Running) -> str:
-    words = re.sub(r"[^a-z0-9]+", "_", found.name.lower()).strip("_") or "cluster"
-    words = f"cluster_{words}" if words[0].isdigit() else words
-    return f"{words}_" if keyword.iskeyword(words) or hasattr(builtins, words) else words
+    identifier = re.sub(r"[^a-z0-9]+", "_", found.name.lower()).strip("_") or "cluster"
+    identifier = f"cluster_{identifier}" if identifier[0].isdigit() else identifier
+    return f"{identifier}_" if keyword.iskeyword(identifier) or hasattr(builtins, identifier) else identifier
 
 
 def _unique(wanted: str, taken: set[str], separator: str) -> str:
