@@ -53,6 +53,11 @@ SOLD_OUT = {"fault": "status", "status": 409, "body": "Out of stock"}
 CHANGES = [*SILENCES, SOLD_OUT, *(fault for kind, fault in REFUSALS if kind not in (OutOfCapacity, NotFound))]
 
 
+def named(value: Any) -> str:
+    """A parameter as a test's name shows it."""
+    return value.__name__ if isinstance(value, type) else " ".join(str(part) for part in value.values() if part != ECHO)
+
+
 def in_one_line(error: BaseException) -> str:
     """An error as a user reads it; it is one line, and gives no secret away."""
     text = str(error)
@@ -61,7 +66,7 @@ def in_one_line(error: BaseException) -> str:
     return text
 
 
-@pytest.mark.parametrize(("kind", "fault"), REFUSALS, ids=str)
+@pytest.mark.parametrize(("kind", "fault"), REFUSALS, ids=named)
 def test_a_create_that_is_refused_makes_nothing(subject: Subject, kind: type[CloudError], fault: Any) -> None:
     subject.account.fail_creates(**fault)
     with pytest.raises(CloudError) as refused:
@@ -71,7 +76,9 @@ def test_a_create_that_is_refused_makes_nothing(subject: Subject, kind: type[Clo
     assert subject.account.ever() == []
 
 
-@pytest.mark.parametrize(("key", "kind"), [("wrong", Unauthorized), ("forbidden", Forbidden)])
+@pytest.mark.parametrize(
+    ("key", "kind"), [("wrong", Unauthorized), ("forbidden", Forbidden)], ids=["wrong", "forbidden"]
+)
 def test_a_key_that_is_not_accepted_is_named_by_where_it_is_set(
     subject: Subject, key: str, kind: type[CloudError]
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from gpufleet_provider.model.comparing import nested_body
+from pydantic import BaseModel
 
 from tests.conformance.conftest import TOKENS, Subject
 from tests.conformance.example import example_of
@@ -18,6 +20,22 @@ def test_the_example_is_whole(subject: Subject) -> None:
     assert bool(example.in_place) == bool(lifecycle.update_body.model_fields), (
         "the example says None of in_place exactly where the update body is empty"
     )
+
+
+def test_every_field_says_what_it_is(subject: Subject) -> None:
+    lifecycle, found = subject.lifecycle, list[str]()
+    bodies: list[type[BaseModel]] = [lifecycle.create_body, lifecycle.info_body]
+    seen = set[type[BaseModel]]()
+    while bodies:
+        body = bodies.pop()
+        seen.add(body)
+        for name, field in body.model_fields.items():
+            if not field.description:
+                found.append(f"{body.__name__}.{name}")
+            inner = nested_body(field.annotation)
+            if inner is not None and inner not in seen:
+                bodies.append(inner)
+    assert found == []
 
 
 def test_create_read_update_replace_delete(subject: Subject) -> None:
