@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from gpufleet_provider import clouds
 from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.http import accounts
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.state_properties import IMPORT_ID, OFFERED_NAME, WAIT
-from gpufleet_provider.operations import adoption, catalogue
-from gpufleet_provider.operations.call import CALL, Call
+from gpufleet_provider.model.state_properties import IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
+from gpufleet_provider.operations import catalogue
+from gpufleet_provider.operations.call import Call
+from gpufleet_provider.plugin import serving
 from gpufleet_provider.waiting import shared_list, watcher
 from pulumi.dynamic import CheckFailure, Config, ConfigureRequest
 
@@ -86,7 +88,7 @@ class Run:
     def check(self, name: str, inputs: Properties, old: State | None) -> Properties:
         """Return the inputs as the provider normalises them; raises Declined."""
         with self._calling(name):
-            result = self._provider.check(old.outputs.get("__inputs", {}) if old is not None else {}, dict(inputs))
+            result = self._provider.check(old.outputs.get(INPUTS, {}) if old is not None else {}, dict(inputs))
         if result.failures:
             raise Declined(result.failures)
         return result.inputs
@@ -118,20 +120,17 @@ class Run:
     @contextmanager
     def _calling(self, name: str, timeout_seconds: float | None = None) -> Iterator[None]:
         urn = f"urn:pulumi:dev::conformance::pulumi-python:dynamic/{self._token}::{name}"
-        before = CALL.set(Call(urn, timeout_seconds, lambda _line: None, self.warnings.append))
+        before = serving._current.set(Call(urn, timeout_seconds, warn=self.warnings.append))
         try:
             yield
         finally:
-            CALL.reset(before)
+            serving._current.reset(before)
 
     @staticmethod
     def _forget() -> None:
         """Make this process know what a new plugin process knows."""
-        adoption.known_ids.cache_clear()
-        accounts._clients.clear()
-        watcher._watchers.clear()
-        catalogue._read.clear()
-        catalogue._noted.clear()
+        for kept in (clouds._services, accounts._clients, watcher._watchers, catalogue._catalogues, catalogue._noted):
+            kept.clear()
 
 
 def offered(inputs: Properties, name: str) -> Properties:

@@ -34,10 +34,10 @@ class Account:
         self.simulator = simulator
         self.cloud = cloud
         self.kind = example.kind
-        self.base_url = f"{simulator.url}/{cloud}/v1"
+        self.base_url = simulator.base_url(cloud)
         self._answer = simulator.simulation.answer
-        routes = simulator.simulation.world.clouds[cloud].routes
-        prefix = simulator.simulation.world.clouds[cloud].prefix
+        routes = simulator.simulation.clouds[cloud].routes
+        prefix = simulator.simulation.clouds[cloud].prefix
         self._creates = {f"{route.method} {prefix}{route.path}" for route in routes if route.creates}
         (self.create_path,) = {route.path for route in routes if route.creates == example.kind}
 
