@@ -1,4 +1,4 @@
-"""Every test of this folder runs over every lifecycle of every cloud in `CLOUDS`, each in a simulated account."""
+"""Runs each test of this folder for every lifecycle of every cloud in `CLOUDS`, in a simulated account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOKENS = [lifecycle.token for cloud in CLOUDS for lifecycle in lifecycles_of(clo
 
 @pytest.fixture(scope="session")
 def clouds() -> Iterator[RunningSimulator]:
-    """One simulator for all tests of this folder; each of them begins with empty accounts."""
+    """One simulator for all tests; each test starts with empty accounts."""
     with running(speed=SPEED, canary=CANARY) as simulator:
         yield simulator
 
@@ -36,7 +36,7 @@ class Subject:
         self.clock = clock
 
     def run(self, *, key: str = KEY, base_url: str | None = None) -> Run:
-        """Begin a run: a plugin process that knows nothing yet."""
+        """Start a run."""
         config = {
             self.cloud.api_key_config: key,
             self.cloud.base_url_config: base_url or self.account.base_url,
@@ -44,19 +44,19 @@ class Subject:
         return Run(self.token, config, self.clock)
 
     def inputs(self, name: str | None = None, **changes: Any) -> Inputs:
-        """The example's inputs, with a name that the user gives, or else one that the resource class offers."""
+        """Return the example's inputs with a name that the user gives, or with an offered one."""
         inputs = {**self.example.inputs, **changes}
         return offered(inputs, "it") if name is None else {**inputs, self.lifecycle.name_field: name}
 
-    def strangers(self, name: str) -> State:
-        """Make a resource that some other program manages."""
+    def create_outside(self, name: str) -> State:
+        """Create a resource that this program does not manage."""
         made = self.run().up("theirs", self.inputs(name))
         self.account.simulator.clear_requests()
         return made
 
-    def stand_still(self) -> None:
-        """Let nothing happen in the cloud until `account.go_on()`, and every time limit pass at once."""
-        self.account.stand_still(self.clock.advance)
+    def stop_clock(self) -> None:
+        """Stop the cloud's time until `account.start_clock()`, and let time limits pass quickly."""
+        self.account.stop_clock(self.clock.advance)
 
     def remove(self, made: State) -> None:
         """Delete a resource in a run of its own."""
@@ -65,17 +65,17 @@ class Subject:
 
 @pytest.fixture(params=TOKENS)
 def subject(request: pytest.FixtureRequest, clouds: RunningSimulator, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A kind of resource in an empty account, which the test has to leave empty."""
+    """One kind of resource in an empty account; the test must leave it empty."""
     clouds.reset()
     made = Subject(request.param, clouds, Clock(monkeypatch))
     yield made
-    made.account.restore()
-    assert made.account.leftovers() == [], "the test has left something that costs money"
+    made.account.restore_replies()
+    assert made.account.leftovers() == [], "the test left resources that cost money"
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key but those of the configuration."""
+    """Remove keys and addresses from the environment."""
     for cloud in map(cloud_of, CLOUDS):
         monkeypatch.delenv(cloud.api_key_environment, raising=False)
         monkeypatch.delenv(cloud.base_url_environment, raising=False)

@@ -1,4 +1,4 @@
-"""What a lifecycle tells the conformance suite about itself: one `Example` per token, in `examples/<cloud>.py`."""
+"""`Example`: what the conformance suite needs to know of a resource; one per token, in `examples/<cloud>.py`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ Inputs = dict[str, Any]
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs that the simulated cloud accepts, and what can be done with the resource that they make."""
+    """Inputs that the simulated cloud accepts, and what changes of them do."""
 
     kind: str
-    """What its simulator's routes say that they create, such as `cluster`."""
+    """The kind that its simulator's routes create, such as `cluster`."""
     inputs: Inputs
-    """Valid inputs without the physical name, which the suite adds."""
+    """Valid inputs without the physical name; the suite adds one."""
     replacing: Inputs
-    """Inputs to set anew so that the resource is replaced."""
+    """Changed inputs that replace the resource."""
     in_place: Inputs | None
-    """Inputs to set anew so that it is updated; None where nothing changes in place."""
+    """Changed inputs that update it in place; None if nothing can."""
     failure: Mapping[str, Any] | None = None
-    """The simulator's fault rule with which a create comes to nothing for good; None where there is none."""
-    made_at_once: bool = False
-    """Whether it is ready as soon as its create is answered."""
+    """The simulator's fault rule that makes a create fail for good; None if there is none."""
+    ready_at_once: bool = False
+    """Whether it is ready when its create is answered."""
     gone_at_once: bool = False
-    """Whether it is gone as soon as its delete is answered."""
+    """Whether it is gone when its delete is answered."""
 
 
 def example_of(token: str) -> Example:
-    """Return the example of a lifecycle; fails the test with what to add where there is none."""
+    """Return the example of a lifecycle; if there is none, fails the test and says what to add."""
     cloud = token.partition(":")[0]
     module = f"tests.conformance.examples.{cloud}"
     try:

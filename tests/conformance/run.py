@@ -1,4 +1,4 @@
-"""What Pulumi's engine does with one resource, on the plain contract of `DynamicProvider`, run after run."""
+"""Runs of a program: calls `DynamicProvider` as Pulumi's engine does, on the plain contract."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class State:
 
     @property
     def wait(self) -> Properties | None:
-        """What an unfinished wait has left, or None."""
+        """Return what an unfinished wait has left in the state, or None."""
         return self.outputs.get(WAIT)
 
 
 class Declined(Exception):
-    """Check has refused the inputs."""
+    """Check found failures in the inputs."""
 
     def __init__(self, failures: list[CheckFailure]) -> None:
         super().__init__("; ".join(f"{failure.property}: {failure.reason}" for failure in failures))
 
 
 class Clock:
-    """The provider's own time: a pause between two attempts of a request, or before an adoption, takes none."""
+    """The provider's time, which tests move: the pause before a request is repeated passes at once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead_seconds = 0.0
@@ -59,7 +59,7 @@ class Clock:
 
 
 class Run:
-    """One run of a program: a plugin process that knows nothing of those before it, and the engine that drives it."""
+    """One run of a program: the engine, and a plugin process that remembers nothing of earlier runs."""
 
     def __init__(self, token: str, config: Properties, clock: Clock) -> None:
         self.warnings: list[str] = []
@@ -72,7 +72,7 @@ class Run:
     def up(
         self, name: str, inputs: Properties, old: State | None = None, *, timeout_seconds: float | None = None
     ) -> State:
-        """Bring a resource to its inputs: create it, update it, replace it (delete first), or leave it as it is."""
+        """Create, update or replace (delete first) a resource as its inputs ask for, or leave it as it is."""
         news = self.check(name, inputs, old)
         if old is None:
             return self.create(name, news, timeout_seconds=timeout_seconds)
@@ -86,7 +86,7 @@ class Run:
             return State(old.id, self._provider.update(old.id, old.outputs, news).outs or {})
 
     def check(self, name: str, inputs: Properties, old: State | None) -> Properties:
-        """Return the inputs as the provider normalises them; raises Declined."""
+        """Return the normalised inputs; raises Declined."""
         with self._calling(name):
             result = self._provider.check(old.outputs.get(INPUTS, {}) if old is not None else {}, dict(inputs))
         if result.failures:
@@ -94,20 +94,20 @@ class Run:
         return result.inputs
 
     def diff(self, name: str, news: Properties, old: State) -> Any:
-        """Compare; raises what the provider raises."""
+        """Compare inputs with the state; raises what the provider raises."""
         with self._calling(name):
             return self._provider.diff(old.id, old.outputs, news)
 
     def create(self, name: str, news: Properties, *, timeout_seconds: float | None = None) -> State:
         """Create with inputs that check has returned; raises what the provider raises."""
-        self._clock.advance(10)  # The run has long met everything that its state holds.
+        self._clock.advance(10)  # The provider waits until it has met everything that the state holds.
         with self._calling(name, timeout_seconds):
             made = self._provider.create(dict(news))
         assert made.id, "a create has returned no id"
         return State(made.id, made.outs or {})
 
     def refresh(self, name: str, old: State) -> State | None:
-        """Read; None when the resource is gone."""
+        """Read the resource; returns None if it is gone."""
         with self._calling(name):
             found = self._provider.read(old.id, old.outputs)
         return State(found.id, found.outs or {}) if found.id else None
@@ -128,16 +128,16 @@ class Run:
 
     @staticmethod
     def _forget() -> None:
-        """Make this process know what a new plugin process knows."""
+        """Clear what a plugin process keeps in memory."""
         for kept in (clouds._services, accounts._clients, watcher._watchers, catalogue._catalogues, catalogue._noted):
             kept.clear()
 
 
 def offered(inputs: Properties, name: str) -> Properties:
-    """The inputs of a resource class that was given no physical name, and offers one of its own."""
+    """Return the inputs that a resource class sends if the program gives no name: with an offered one."""
     return {**inputs, OFFERED_NAME: f"{name}-0123abcd"}
 
 
 def importing(inputs: Properties, id: str) -> Properties:
-    """The inputs of a resource class that was given `import_`."""
+    """Return the inputs that a resource class sends for `import_`."""
     return {**inputs, IMPORT_ID: id}

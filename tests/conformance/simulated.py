@@ -1,4 +1,4 @@
-"""One simulated account under a test: what was asked of it, what lives in it, and what goes wrong."""
+"""One account of a simulated cloud: what exists in it, what was requested, and which faults it has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conformance.example import Example
 CANARY = "canary-in-every-secret"
 KEY = f"{CANARY}-api-key"
 SPEED = 20_000.0
-"""Cloud seconds per second: an hour of provisioning passes in a fifth of a second."""
+"""Cloud seconds per second: an hour of provisioning takes a fifth of a second."""
 NEW = "field_of_tomorrow"
 """A field that no body declares."""
 
@@ -28,7 +28,7 @@ def with_more_fields(value: Any, content: Any) -> Any:
 
 
 class Account:
-    """The account of one cloud in a running simulator, as one kind of resource sees it."""
+    """The account of one cloud in a running simulator, for one kind of resource."""
 
     def __init__(self, simulator: RunningSimulator, cloud: str, example: Example) -> None:
         self.simulator = simulator
@@ -41,18 +41,18 @@ class Account:
         self._creates = {f"{route.method} {prefix}{route.path}" for route in routes if route.creates}
         (self.create_path,) = {route.path for route in routes if route.creates == example.kind}
 
-    # --- What there is ---
+    # --- What exists ---
 
     def alive(self) -> list[str]:
-        """The ids of what exists of the kind under test, what is being deleted included."""
+        """Return the ids of the resources of this kind that exist, including those that are being deleted."""
         return [line["id"] for line in self._ledger() if line["deleted_at"] is None]
 
     def ever(self) -> list[str]:
-        """The ids of all that was ever made of the kind under test."""
+        """Return the ids of all resources of this kind that were ever created."""
         return [line["id"] for line in self._ledger()]
 
     def leftovers(self) -> list[str]:
-        """What still exists in this cloud, of whatever kind."""
+        """Return a line for each resource that still exists in this cloud, of any kind."""
         return [
             f"{kind}: {line['id']} {line['name']}"
             for kind, lines in self.simulator.ledger().items()
@@ -64,22 +64,22 @@ class Account:
     def _ledger(self) -> list[dict[str, Any]]:
         return [line for line in self.simulator.ledger()[f"{self.kind}s"] if line["cloud"] == self.cloud]
 
-    # --- What was asked ---
+    # --- What was requested ---
 
     def creates(self) -> int:
-        """How many creates were sent, accepted or not."""
+        """Return how many creates were sent, accepted or not."""
         return sum(count for call, count in self.simulator.requests().items() if call in self._creates)
 
     def changes(self) -> int:
-        """How many requests were sent that are no reads."""
+        """Return how many requests were sent that are not reads."""
         return sum(count for call, count in self.simulator.requests().items() if not call.startswith("GET "))
 
-    # --- What happens ---
+    # --- Time, faults and replies ---
 
-    def stand_still(self, advance: Callable[[float], None]) -> None:
-        """Let no time pass in the cloud, so that nothing becomes ready or goes; for whoever reads, it flies.
+    def stop_clock(self, advance: Callable[[float], None]) -> None:
+        """Stop the cloud's time, so that nothing becomes ready or is gone, and let time limits pass quickly.
 
-        Every reply takes five minutes by `advance`, and is news by a field that counts them.
+        Each reply calls `advance` with five minutes; a counter in it makes it differ from the one before.
         """
         self.simulator.simulation.set_clock(speed=0)
         count = itertools.count()
@@ -88,36 +88,36 @@ class Account:
             advance(300)
             return with_more_fields(reply, next(count))
 
-        self.rewrite(five_minutes_later)
+        self.rewrite_replies(five_minutes_later)
 
-    def go_on(self) -> None:
-        """Let time pass again as it did."""
-        self.restore()
+    def start_clock(self) -> None:
+        """Let time pass again as before."""
+        self.restore_replies()
         self.simulator.simulation.set_clock(speed=SPEED)
 
     def vanish(self, id: str) -> None:
-        """Take something away that nobody of ours has deleted."""
+        """Delete a resource without any request."""
         self.simulator.intervene(id, "vanish")
 
     def fail_reads(self, fault: str, **rule: Any) -> None:
-        """Spoil every read from now on."""
+        """Make every read fail from now on."""
         self.simulator.fault(fault, cloud=self.cloud, method="GET", times=0, **rule)
 
     def fail_creates(self, fault: str, times: int = 0, **rule: Any) -> None:
-        """Spoil creates from now on, by default all of them."""
+        """Make creates fail from now on, by default all of them."""
         self.simulator.fault(fault, cloud=self.cloud, path=self.create_path, method="POST", times=times, **rule)
 
     def fail_changes(self, fault: str, **rule: Any) -> None:
-        """Spoil every update and delete from now on."""
+        """Make every update and delete fail from now on."""
         for method in ("POST", "PUT", "DELETE"):
             self.simulator.fault(fault, cloud=self.cloud, method=method, times=0, **rule)
 
-    def heal(self) -> None:
-        """Let everything go right again."""
+    def clear_faults(self) -> None:
+        """Remove every fault."""
         self.simulator.clear_faults()
 
-    def rewrite(self, change: Callable[[Any], Any]) -> None:
-        """Pass the JSON of every reply through `change` from now on."""
+    def rewrite_replies(self, change: Callable[[Any], Any]) -> None:
+        """Change the JSON of every reply from now on."""
 
         def answer(cloud: Any, route: Any, call: Call) -> Reply:
             reply = self._answer(cloud, route, call)
@@ -128,17 +128,17 @@ class Account:
         self.simulator.simulation.answer = answer
 
     def after_a_create(self, act: Callable[[], None]) -> None:
-        """Do something as soon as the next create has been carried out, before it is answered."""
+        """Call `act` once the next create has been carried out, before its reply is sent."""
 
         def answer(cloud: Any, route: Any, call: Call) -> Reply:
             reply = self._answer(cloud, route, call)
             if route.creates:
-                self.restore()
+                self.restore_replies()
                 act()
             return reply
 
         self.simulator.simulation.answer = answer
 
-    def restore(self) -> None:
-        """Leave replies as they are."""
+    def restore_replies(self) -> None:
+        """Stop changing replies."""
         self.simulator.simulation.answer = self._answer

@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing is paid twice: lost answers, killed runs, and names that somebody has already."""
+"""Nothing is lost or paid twice: lost replies, interrupted runs, and names that are taken already."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_what_the_state_holds_is_not_taken_over_by_its_replacement(subject: Subj
 
 
 def test_a_name_that_runs_already_is_refused_and_said_how_to_take_it_over(subject: Subject) -> None:
-    theirs = subject.strangers("taken")
+    theirs = subject.create_outside("taken")
     with pytest.raises(Refusal, match="may belong to somebody; nothing was created") as refused:
         subject.run().up("it", subject.inputs("taken"))
     assert f'import_="{theirs.id}"' in str(refused.value) and subject.lifecycle.name_field in str(refused.value)

@@ -1,4 +1,4 @@
-"""Every way in which a cloud can say no: one line, nothing secret, and never a resource that is lost."""
+"""Errors of a cloud: each is one line without a secret, and no resource is lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.conformance.conftest import Subject
 from tests.conformance.simulated import CANARY, KEY
 
 ECHO = {"error": {"message": f"no: {KEY}", "api_key": KEY}, "message": f"password={CANARY}", "error_code": "NO"}
-"""A refusal that repeats what it was sent."""
+"""A refusal with the key in it."""
 REFUSALS: list[tuple[type[CloudError], dict[str, Any]]] = [
     (Unauthorized, {"fault": "status", "status": 401}),
     (Forbidden, {"fault": "status", "status": 403}),
@@ -38,8 +38,8 @@ REFUSALS: list[tuple[type[CloudError], dict[str, Any]]] = [
     (InsufficientFunds, {"fault": "status", "status": 402}),
     (RateLimited, {"fault": "rate_limited", "retry_after_seconds": 100}),
 ]
-"""What leaves no doubt that nothing was done."""
-SILENCES: list[dict[str, Any]] = [
+"""Replies that say that nothing was done."""
+UNCLEAR: list[dict[str, Any]] = [
     {"fault": "status", "status": 500},
     {"fault": "status", "status": 503, "body": "<html>upstream"},
     {"fault": "status", "status": 408},
@@ -47,19 +47,19 @@ SILENCES: list[dict[str, Any]] = [
     {"fault": "garbage", "accepted": False},
     {"fault": "truncated", "accepted": False},
 ]
-"""What says nothing of what was done."""
-READS = [*SILENCES, {"fault": "empty"}, *(fault for kind, fault in REFUSALS if kind is not OutOfCapacity)]
+"""Replies that do not say whether something was done."""
+READS = [*UNCLEAR, {"fault": "empty"}, *(fault for kind, fault in REFUSALS if kind is not OutOfCapacity)]
 SOLD_OUT = {"fault": "status", "status": 409, "body": "Out of stock"}
-CHANGES = [*SILENCES, SOLD_OUT, *(fault for kind, fault in REFUSALS if kind not in (OutOfCapacity, NotFound))]
+CHANGES = [*UNCLEAR, SOLD_OUT, *(fault for kind, fault in REFUSALS if kind not in (OutOfCapacity, NotFound))]
 
 
 def named(value: Any) -> str:
-    """A parameter as a test's name shows it."""
+    """Return a parameter as the test's name shows it."""
     return value.__name__ if isinstance(value, type) else " ".join(str(part) for part in value.values() if part != ECHO)
 
 
 def in_one_line(error: BaseException) -> str:
-    """An error as a user reads it; it is one line, and gives no secret away."""
+    """Return the text of an error, which must be one line without a secret."""
     text = str(error)
     assert isinstance(error, CloudError) and text and text == describe(error), repr(error)
     assert "\n" not in text and CANARY not in text and "Traceback" not in text
@@ -103,7 +103,7 @@ def test_a_list_that_cannot_be_read_creates_nothing(subject: Subject) -> None:
         with pytest.raises(CloudError) as refused:
             subject.run().up("it", subject.inputs())
         in_one_line(refused.value)
-        subject.account.heal()
+        subject.account.clear_faults()
     assert subject.account.creates() == 0
 
 
@@ -114,7 +114,7 @@ def test_a_read_that_fails_never_says_gone(subject: Subject) -> None:
         with pytest.raises(CloudError) as refused:
             subject.run().refresh("it", made)
         in_one_line(refused.value)
-        subject.account.heal()
+        subject.account.clear_faults()
     assert subject.run().refresh("it", made) is not None
     subject.remove(made)
 
@@ -124,7 +124,7 @@ def test_a_list_that_comes_back_empty_never_says_gone(subject: Subject) -> None:
     subject.account.fail_reads("empty_list")
     read = subject.run().refresh("it", made)
     assert read is not None and read.id == made.id
-    subject.account.heal()
+    subject.account.clear_faults()
     subject.remove(made)
 
 
@@ -146,7 +146,7 @@ def test_an_update_that_fails_is_said_and_can_be_repeated(subject: Subject) -> N
         with pytest.raises(CloudError) as refused:
             subject.run().up("it", inputs, made)
         in_one_line(refused.value)
-        subject.account.heal()
+        subject.account.clear_faults()
     updated = subject.run().up("it", inputs, made)
     assert (updated.id, updated.wait) == (made.id, None)
     subject.remove(updated)
@@ -159,7 +159,7 @@ def test_a_delete_that_fails_is_said_and_can_be_repeated(subject: Subject) -> No
         with pytest.raises(CloudError) as refused:
             subject.run().delete("it", made)
         in_one_line(refused.value)
-        subject.account.heal()
+        subject.account.clear_faults()
     assert subject.account.alive() == [made.id]
     subject.remove(made)
 
@@ -169,7 +169,7 @@ def test_nobody_at_the_address(subject: Subject) -> None:
     with socket.socket() as taken:
         taken.bind(
             ("127.0.0.1", 0)
-        )  # Bound and not listening: nobody else gets the port, and no connection comes about.
+        )  # Bound, so that nobody else gets the port, and not listening, so that it refuses connections.
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         run = subject.run(base_url=nowhere)
         for ask in (lambda: run.up("new", subject.inputs("new")), lambda: run.refresh("it", made)):

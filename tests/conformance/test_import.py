@@ -1,4 +1,4 @@
-"""`ResourceOptions(import_=...)`: what runs already comes under management as it is, or nothing happens."""
+"""`ResourceOptions(import_=...)` takes over what runs if it is as declared, and changes nothing otherwise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.conformance.run import importing
 
 
 def test_what_runs_is_taken_over_by_its_id(subject: Subject) -> None:
-    theirs, inputs = subject.strangers("outside"), subject.inputs("outside")
+    theirs, inputs = subject.create_outside("outside"), subject.inputs("outside")
     imported = subject.run().up("it", importing(inputs, theirs.id))
     assert (imported.id, imported.wait) == (theirs.id, None)
     assert subject.run().up("it", importing(inputs, theirs.id), imported) == imported
@@ -20,7 +20,7 @@ def test_what_runs_is_taken_over_by_its_id(subject: Subject) -> None:
 
 
 def test_what_runs_otherwise_than_declared_is_refused(subject: Subject) -> None:
-    theirs = subject.strangers("outside")
+    theirs = subject.create_outside("outside")
     otherwise = subject.inputs("outside", **subject.example.replacing)
     with pytest.raises(Refusal, match="inputs do not match what runs") as refused:
         subject.run().up("it", importing(otherwise, theirs.id))

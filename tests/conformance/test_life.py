@@ -1,4 +1,4 @@
-"""A resource from its create to its end, as a user's runs drive it."""
+"""A resource from its create to its delete, over several runs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_what_vanished_outside_is_gone_and_its_delete_succeeds(subject: Subject)
 
 
 def test_fields_of_tomorrow_change_nothing(subject: Subject) -> None:
-    subject.account.rewrite(lambda reply: with_more_fields(reply, {"of": ["what", {NEW: 1}]}))
+    subject.account.rewrite_replies(lambda reply: with_more_fields(reply, {"of": ["what", {NEW: 1}]}))
     made = subject.run().up("it", subject.inputs())
     assert NEW not in str(made.outputs) and made.wait is None
     read = subject.run().refresh("it", made)

@@ -1,4 +1,4 @@
-"""A resource that is not ready keeps its id: the next run waits on, or replaces what has failed."""
+"""A resource that is not ready keeps its id; the next run continues to wait, or replaces what has failed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.conformance.conftest import Subject
 from tests.conformance.simulated import CANARY
 
 
-def not_at_once(subject: Subject) -> None:
-    if subject.example.made_at_once:
+def skip_if_ready_at_once(subject: Subject) -> None:
+    if subject.example.ready_at_once:
         pytest.skip(f"a {subject.token} is ready as soon as it is made")
 
 
@@ -20,8 +20,8 @@ def not_at_once(subject: Subject) -> None:
 def test_a_create_whose_time_is_up_keeps_the_id_and_the_next_run_waits_on(
     subject: Subject, timeout_seconds: float | None
 ) -> None:
-    not_at_once(subject)
-    subject.stand_still()
+    skip_if_ready_at_once(subject)
+    subject.stop_clock()
     begun_seconds = subject.clock.ahead_seconds
     made = subject.run().up("it", subject.inputs(), timeout_seconds=timeout_seconds)
     assert made.wait is not None and (made.wait["state"], made.wait["during"]) == ("pending", "create")
@@ -36,7 +36,7 @@ def test_a_create_whose_time_is_up_keeps_the_id_and_the_next_run_waits_on(
     assert planned.changes and not planned.replaces
     read = subject.run().refresh("it", made)
     assert read is not None and read.wait is not None
-    subject.account.go_on()
+    subject.account.start_clock()
     ready = subject.run().up("it", subject.inputs(), read)
     assert (ready.id, ready.wait) == (made.id, None) and subject.account.creates() == 1
     assert subject.run().up("it", subject.inputs(), ready) == ready
@@ -72,25 +72,25 @@ def test_a_cloud_that_cannot_be_watched_any_more_costs_no_id(subject: Subject, f
     assert made.wait is not None and made.wait["state"] == "pending"
     assert "\n" not in str(made.wait["words"]) and CANARY not in str(made.wait["words"])
     assert subject.account.alive() == [made.id] and subject.account.creates() == 1
-    subject.account.heal()
+    subject.account.clear_faults()
     ready = subject.run().up("it", subject.inputs(), made)
     assert (ready.id, ready.wait) == (made.id, None) and subject.account.creates() == 1
     subject.remove(ready)
 
 
 def test_what_is_not_ready_yet_is_deleted_as_well(subject: Subject) -> None:
-    not_at_once(subject)
-    subject.stand_still()
+    skip_if_ready_at_once(subject)
+    subject.stop_clock()
     made = subject.run().up("it", subject.inputs())
-    subject.account.go_on()
+    subject.account.start_clock()
     subject.remove(made)
 
 
 def test_what_is_left_before_it_is_ready_is_taken_over_and_waited_for(subject: Subject) -> None:
-    not_at_once(subject)
-    subject.stand_still()
+    skip_if_ready_at_once(subject)
+    subject.stop_clock()
     lost = subject.run().up("it", subject.inputs())
-    subject.account.go_on()
+    subject.account.start_clock()
     made = subject.run().up("it", subject.inputs())
     assert (made.id, made.wait) == (lost.id, None) and subject.account.creates() == 1
     subject.remove(made)
@@ -100,9 +100,9 @@ def test_a_delete_whose_time_is_up_keeps_the_resource_in_the_state(subject: Subj
     if subject.example.gone_at_once:
         pytest.skip(f"a {subject.token} is gone as soon as it is deleted")
     made = subject.run().up("it", subject.inputs())
-    subject.stand_still()
+    subject.stop_clock()
     with pytest.raises(CloudError, match=r"was accepted, but it is not gone yet: .* is not gone after"):
         subject.run().delete("it", made)
     assert subject.account.alive() == [made.id]
-    subject.account.go_on()
+    subject.account.start_clock()
     subject.remove(made)
