@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gpufleet_provider.model.comparing import nested_body
+from gpufleet_provider.model.fields import nested_body
 from pydantic import BaseModel
 
 from tests.conformance.conftest import TOKENS, Subject

@@ -14,7 +14,16 @@ STATUSES = ("starting", "running", "broken", "stopping")
 
 
 class MachineCreate(Body):
-    """A machine with GPUs."""
+    """A machine with GPUs.
+
+    ## Example Usage
+
+    ```python
+    from pulumi_gpufleet import example_cloud
+
+    machine = example_cloud.Machine("machine", zone="north", num_gpus=8)
+    ```
+    """
 
     name: Text | None = None
     """Name of the machine. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
