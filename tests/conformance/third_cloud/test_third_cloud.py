@@ -83,6 +83,7 @@ def test_make_sdk_writes_its_classes(tree: Tree) -> None:
         "-c", f"from pulumi_gpufleet import {CLOUD} as c; assert issubclass(c.Machine, object) and c.Machine.zone"
     )
     tree.python("-m", "gpufleet_provider.generate", "--check")
+    tree.python("-m", "ruff", "check", "--no-cache", f"sdk/pulumi_gpufleet/{CLOUD}")
     for path in modules("sdk/pulumi_gpufleet").values():
         assert (tree.root / path.relative_to(ROOT)).read_text() == path.read_text(), "it changed what was there"
 
