@@ -1,8 +1,8 @@
-"""What the engine tells a user when it cannot go on: one line that says what happened and what to do.
+"""The engine's errors; the text of each is one line for the user that says what happened and what to do.
 
 EngineError
 ├── StateError          a state file that cannot be used
-│   └── StorageFull     nothing was written: the disk is full or the folder refuses writes
+│   └── StorageFull     nothing was written: the disk is full or the folder is not writable
 ├── LockedError         another engine holds the stack
 ├── ProjectError        Pulumi.yaml, a stack's config file, or a name in them
 └── SecretsError        a passphrase that is missing or wrong, or a secrets provider that is not a passphrase
@@ -10,7 +10,7 @@ EngineError
 
 
 class EngineError(Exception):
-    """A failure with one line for the user; the command line prints it as it is and ends with exit code 255."""
+    """An error with one line for the user; the command line prints it and exits with code 255."""
 
 
 class StateError(EngineError):
@@ -18,11 +18,11 @@ class StateError(EngineError):
 
 
 class StorageFull(StateError):
-    """A write of state did not happen (no space, quota, read-only); what stood there before still stands."""
+    """State could not be written (no space, quota, read-only); the previous file is unchanged."""
 
 
 class LockedError(EngineError):
-    """The stack is locked by another engine; the message names the owner, the age and what clears the lock."""
+    """The stack is locked by another engine; the message names the owner, the age and how to remove the lock."""
 
 
 class ProjectError(EngineError):

@@ -1,4 +1,4 @@
-"""Paths into a property map as resource options write them: `tags.owner`, `nodes[0].name`, `tags["a b"]`, `x[*]`."""
+"""Property paths of resource options and config keys: `tags.owner`, `nodes[0].name`, `tags["a b"]`, `x[*]`."""
 
 import enum
 import re
@@ -27,11 +27,11 @@ _Slot: TypeAlias = PropertyValue | _Missing
 
 
 class _OneSideOnly(Exception):
-    """A container on the way is there in only one of the two values."""
+    """A container on the path exists in only one of the two values."""
 
 
 def parse(text: str) -> Path:
-    """The path that the text writes. Raises `MalformedPath`."""
+    """Parse a property path. Raises `MalformedPath`."""
     parts: list[str | int] = []
     position = 0
     while position < len(text):
@@ -55,9 +55,9 @@ def contains(path: Path, other: Path) -> bool:
 
 
 def keep_old(paths: Sequence[str], old: Properties, new: Properties) -> tuple[Properties, list[str]]:
-    """The new properties with the old values at these paths, and the paths where that made no sense.
+    """The new properties with the old values at these paths, and those of the paths that are invalid.
 
-    It makes none where a container on the way was added or removed, or where the text is not a path.
+    A path is invalid if a container on it was added or removed, or if it cannot be parsed.
     """
     result: PropertyValue = new
     invalid: list[str] = []

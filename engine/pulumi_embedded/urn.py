@@ -1,4 +1,4 @@
-"""URNs and what is built from them: `urn:pulumi:<stack>::<project>::<parent types>$<type>::<name>`.
+"""URNs and their parts: `urn:pulumi:<stack>::<project>::<parent types>$<type>::<name>`.
 
 A provider reference is a provider's URN and id, joined by `::`.
 """
@@ -16,11 +16,6 @@ def make(stack: str, project: str, parent: str, type_: str, name: str) -> str:
     parent_type = qualified_type(parent) if parent else ""
     prefix = f"{parent_type}$" if parent_type and parent_type != ROOT_TYPE else ""
     return f"urn:pulumi:{stack}::{project}::{prefix}{type_}::{name}"
-
-
-def is_valid(urn: str) -> bool:
-    """Whether this has the shape of a URN."""
-    return urn.startswith("urn:pulumi:") and urn.count("::") >= 3
 
 
 def qualified_type(urn: str) -> str:
@@ -70,11 +65,11 @@ def split_reference(provider: str) -> tuple[str, str]:
 
 
 def is_default_provider(urn: str) -> bool:
-    """Whether the engine itself made this provider; such providers are not shown to users."""
+    """Whether the engine itself created this provider; such providers are not shown to users."""
     return is_provider_type(type_of(urn)) and name_of(urn).startswith("default")
 
 
 def default_provider_name(version: str, download_url: str = "") -> str:
-    """The name of the provider for resources that name none: `default_4_21_4` for version 4.21.4."""
+    """The name of the default provider of a plugin version: `default_4_21_4` for version 4.21.4."""
     parts = [re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in (version, download_url) if part]
     return "_".join(["default", *parts])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pulumi_embedded.storage.backend import FileBackend, StackReference
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.stack_reference import StackReference
 
 from .stacks import Stack
 

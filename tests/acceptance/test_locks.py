@@ -86,7 +86,7 @@ def test_a_live_run_whose_lock_was_cleared_is_not_run_over(new_stack: Callable[.
     second = stack.up()
     assert second.exit_code != 0
     assert_told_plainly(second)
-    assert "another engine is at work" in second.output
+    assert "another update is running" in second.output
     stack.simulator.intervene(stack.live_clusters()[0]["id"], "recover")
     done = first.wait()
     assert done.exit_code == 0, done.output

@@ -1,8 +1,12 @@
 """The commands around a deployment, as a user types them."""
 
 import json
+import sys
 
+import click
 import pytest
+from pulumi_embedded.commands.command import may_ask
+from pulumi_embedded.commands.main import main
 
 SELF = "urn:pulumi:dev::test::lab:index:Thing::"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -212,3 +216,17 @@ def test_a_program_in_another_folder(project):
     (project.folder / "Pulumi.yaml").write_text("name: test\nruntime: python\nmain: app\n")
     project.up()
     assert project.outputs() == {"x": 5}
+
+
+@pytest.mark.parametrize(("arguments", "asks"), [([], True), (["--non-interactive"], False)])
+def test_only_an_interactive_command_asks(monkeypatch, arguments, asks):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    asked = []
+
+    @click.command()
+    def confirm():
+        asked.append(may_ask())
+
+    monkeypatch.setitem(main.commands, "confirm", confirm)
+    main([*arguments, "confirm"], standalone_mode=False)
+    assert asked == [asks]

@@ -11,7 +11,7 @@ from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.diffs import inverted, with_replace_on_changes
 from pulumi_embedded.steps.goals import Alias
 from pulumi_embedded.steps.targets import Targets
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import UNKNOWN, Secret
 
 ROOT = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"

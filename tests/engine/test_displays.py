@@ -7,7 +7,7 @@ from pulumi_embedded.display.plain import PlainDisplay
 from pulumi_embedded.providers.provider_api import Diff
 from pulumi_embedded.steps.events import Diagnostic, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.steps.steps import Create, Replace, Same, Update
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Secret
 from rich.console import Console
 
@@ -69,7 +69,7 @@ def test_a_table_in_a_terminal():
                 seen.append(capture.get())
     finally:
         display.close()
-    assert "InstallingDrivers · 3 of 8 nodes" in seen[0] and "1 under way, 0 done" in seen[0]
+    assert "InstallingDrivers · 3 of 8 nodes" in seen[0] and "1 in progress, 0 done" in seen[0]
     text = console.export_text()
     for expected in ("created", "updating failed", "replaced", "error: it broke", "1 errored", "Duration: 1m15s"):
         assert expected in text
@@ -88,4 +88,4 @@ def test_a_table_never_outgrows_the_terminal():
     finally:
         display.close()
     assert len(capture.get().splitlines()) <= 12
-    assert "500 under way" in capture.get() and "more rows" in capture.get()
+    assert "500 in progress" in capture.get() and "more rows" in capture.get()

@@ -7,6 +7,7 @@ from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_embedded import values
+from pulumi_embedded.providers.wire import from_struct, to_struct
 from pulumi_embedded.values import UNKNOWN, OutputValue, ResourceReference, Secret
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -26,8 +27,8 @@ ANY = st.recursive(PLAIN | st.just(UNKNOWN), _deeper, max_leaves=8)
 
 @given(st.dictionaries(KEYS, ANY, max_size=4))
 def test_the_wire_keeps_everything(properties):
-    message = values.to_struct(properties)
-    assert values.from_struct(struct_pb2.Struct.FromString(message.SerializeToString())) == properties
+    message = to_struct(properties)
+    assert from_struct(struct_pb2.Struct.FromString(message.SerializeToString())) == properties
 
 
 @given(ANY)
@@ -51,7 +52,7 @@ def test_what_the_receiver_does_not_understand_is_sent_bare():
         "output": OutputValue(5, known=True, secret=True, dependencies=("urn:y",)),
         "later": OutputValue(None, known=False, secret=False, dependencies=()),
     }
-    bare = values.from_struct(values.to_struct(properties, keep_secrets=False, keep_resources=False))
+    bare = from_struct(to_struct(properties, keep_secrets=False, keep_resources=False))
     assert bare == {
         "secret": {"a": 1},
         "component": "urn:x",
@@ -60,8 +61,15 @@ def test_what_the_receiver_does_not_understand_is_sent_bare():
         "output": 5,
         "later": UNKNOWN,
     }
-    kept = values.from_struct(values.to_struct(properties, keep_output_values=True))
-    assert kept == properties
+
+
+def test_output_values_are_read_with_their_dependencies():
+    known = {values.SIGNATURE: values.OUTPUT_VALUE, "value": 5, "secret": True, "dependencies": ["urn:y"]}
+    unknown = {values.SIGNATURE: values.OUTPUT_VALUE}
+    assert from_struct(to_struct({"known": known, "unknown": unknown})) == {
+        "known": OutputValue(5, known=True, secret=True, dependencies=("urn:y",)),
+        "unknown": OutputValue(None, known=False, secret=False, dependencies=()),
+    }
 
 
 @pytest.mark.parametrize(
@@ -84,7 +92,7 @@ def test_equality_is_pulumis(left, right, same):
 
 
 def test_whole_numbers_are_integers():
-    read = values.from_struct(values.to_struct({"a": 8.0, "b": 2.5, "c": 1e300}))
+    read = from_struct(to_struct({"a": 8.0, "b": 2.5, "c": 1e300}))
     assert [type(read[key]) for key in "abc"] == [int, float, float]
 
 
@@ -110,4 +118,4 @@ def test_malformed_values_are_refused(document):
 def test_every_kind_of_unknown_is_unknown():
     message = struct_pb2.Struct()
     message.update({"a": "3eeb2bf0-c639-47a8-9e75-3b44932eb421", "b": ["dd056dcd-154b-4c76-9bd3-c8f88648b5ff"]})
-    assert values.from_struct(message) == {"a": UNKNOWN, "b": [UNKNOWN]}
+    assert from_struct(message) == {"a": UNKNOWN, "b": [UNKNOWN]}

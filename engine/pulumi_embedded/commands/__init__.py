@@ -1,1 +1,1 @@
-"""The command line: what a user types, and what each command does."""
+"""The command line. `workspace` finds project and stack, `operation` runs a deployment under the stack's lock."""

@@ -1,11 +1,11 @@
-"""What every command of `pulumi-embedded` is made of: one way to end, and options that several share."""
+"""What the commands of `pulumi-embedded` share: how they report errors, when they may ask, and common options."""
 
 from __future__ import annotations
 
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import click
 
@@ -17,58 +17,62 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FAILED = 1
-"""The deployment failed; it has said why."""
-REFUSED = 255
-"""The command could not even begin."""
+DEPLOYMENT_FAILED: Final = 1
+"""Exit code of a deployment that failed."""
+INTERRUPTED: Final = 130
+"""Exit code of a command that was interrupted."""
+REFUSED: Final = 255
+"""Exit code of a command that did not start."""
+
+stack_option = click.option(
+    "-s", "--stack", "stack_name", help="The name of the stack to operate on. Defaults to the current stack."
+)
+yes_option = click.option("-y", "--yes", is_flag=True, help="Proceed without asking for confirmation.")
+json_option = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON as the Pulumi CLI does.")
 
 
-class Fail(Exception):
-    """End with this exit code; everything was said."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+class DeploymentFailed(Exception):
+    """The deployment failed, and has reported why."""
 
 
-def command(group: click.Group, name: str | None = None) -> Callable[[Callable[P, R]], click.Command]:
-    """A subcommand that ends with one line and an exit code when the engine refuses."""
+def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
+    """Make a function a command with `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> None:
-            try:
-                function(*args, **kwargs)
-            except Fail as failure:
-                sys.exit(failure.code)
-            except EngineError as error:
-                click.echo(f"error: {error}", err=True)
-                sys.exit(REFUSED)
-            except KeyboardInterrupt:
-                sys.exit(130)
-            except (click.ClickException, click.Abort, click.exceptions.Exit):
+        return click.command(name)(report_errors(function))
+
+    return decorate
+
+
+def report_errors(function: Callable[P, R]) -> Callable[P, None]:
+    """Make a function exit with a code and one line on standard error where it raises."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except DeploymentFailed:
+            sys.exit(DEPLOYMENT_FAILED)
+        except EngineError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(REFUSED)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if "PULUMI_EMBEDDED_DEBUG" in os.environ:
                 raise
-            except Exception as error:
-                if "PULUMI_EMBEDDED_DEBUG" in os.environ:
-                    raise
-                click.echo(
-                    f"error: internal error of pulumi-embedded: {type(error).__name__}: {error} "
-                    "(PULUMI_EMBEDDED_DEBUG=1 shows where)",
-                    err=True,
-                )
-                sys.exit(REFUSED)
+            click.echo(
+                f"error: internal error of pulumi-embedded: {type(error).__name__}: {error} "
+                "(set PULUMI_EMBEDDED_DEBUG=1 for the traceback)",
+                err=True,
+            )
+            sys.exit(REFUSED)
 
-        return group.command(name)(run)
-
-    return decorate
+    return run
 
 
-def shared(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Several options at once."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
+def may_ask() -> bool:
+    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` (of `main`) was not given."""
+    return sys.stdin.isatty() and not click.get_current_context().find_root().params["non_interactive"]

@@ -1,4 +1,4 @@
-"""`config`, `config set`, `get` and `rm`."""
+"""`config` and its subcommands `set`, `get` and `rm`."""
 
 from __future__ import annotations
 
@@ -9,71 +9,69 @@ from typing import Any
 
 import click
 
-from pulumi_embedded.commands.command import command
+from pulumi_embedded.commands.command import command, json_option, may_ask, report_errors, stack_option
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.errors import ProjectError
 
-_stack = click.option("-s", "--stack", "stack_name", help="The stack; else the selected one.")
-_path = click.option("--path", "path", is_flag=True, help="The key leads into an object.")
-_json = click.option("-j", "--json", "as_json", is_flag=True)
+_path_option = click.option("--path", "path", is_flag=True, help="The key is a path into an object or a list.")
 
 
-def add_to(main: click.Group) -> None:
-    """Register the commands."""
+@command("set")
+@click.argument("key")
+@click.argument("value", required=False)
+@stack_option
+@_path_option
+@click.option("--secret", is_flag=True, help="Encrypt the value instead of storing it in plaintext.")
+@click.option("--plaintext", is_flag=True, help="Save the value as plaintext (unencrypted).")
+def set_(key: str, value: str | None, stack_name: str | None, path: bool, secret: bool, plaintext: bool) -> None:
+    """Set a configuration value; without VALUE, it is read from standard input."""
+    stack = Workspace.open(Path.cwd()).stack(stack_name)
+    if value is None:
+        value = click.prompt("value", hide_input=secret) if may_ask() else sys.stdin.read().rstrip("\n")
+    encrypt = stack.crypter.encrypt if secret and not plaintext else None
+    stack.config.set(key, value or "", encrypt, path=path)
+    stack.config.save()
 
-    @main.group("config", invoke_without_command=True)
-    @_stack
-    @_json
-    @click.option("--show-secrets", is_flag=True)
-    @click.pass_context
-    def config(context: click.Context, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
-        """Show or change the stack's config."""
-        if context.invoked_subcommand is None:
-            listing = command(click.Group(), "list")(_list)
-            context.invoke(listing, stack_name=stack_name, as_json=as_json, show_secrets=show_secrets)
 
-    @command(config, "set")
-    @click.argument("key")
-    @click.argument("value", required=False)
-    @_stack
-    @_path
-    @click.option("--secret", is_flag=True, help="Encrypt it.")
-    @click.option("--plaintext", is_flag=True, help="Do not.")
-    def set_(key: str, value: str | None, stack_name: str | None, path: bool, secret: bool, plaintext: bool) -> None:
-        """Set a value; without one it is read from standard input."""
-        stack = Workspace.open(Path.cwd()).stack(stack_name)
-        if value is None:
-            value = click.prompt("value", hide_input=secret) if sys.stdin.isatty() else sys.stdin.read().rstrip("\n")
-        encrypt = stack.crypter.encrypt if secret and not plaintext else None
-        stack.config.set(key, value or "", encrypt, path=path)
-        stack.config.save()
+@command("get")
+@click.argument("key")
+@stack_option
+@_path_option
+@json_option
+def get(key: str, stack_name: str | None, path: bool, as_json: bool) -> None:
+    """Print a single configuration value, decrypted if it is a secret."""
+    stack = Workspace.open(Path.cwd()).stack(stack_name)
+    value = stack.config.get(key, stack.decrypt, path=path)
+    if value is None:
+        raise ProjectError(f"configuration key '{key}' not found for stack '{stack.name}'")
+    if as_json:
+        secret = stack.config.is_secret(key, path=path)
+        click.echo(json.dumps({"value": value, "secret": secret}, indent=2))
+    else:
+        click.echo(value)
 
-    @command(config, "get")
-    @click.argument("key")
-    @_stack
-    @_path
-    @_json
-    def get(key: str, stack_name: str | None, path: bool, as_json: bool) -> None:
-        """Print a value, a secret one too."""
-        stack = Workspace.open(Path.cwd()).stack(stack_name)
-        value = stack.config.get(key, stack.decrypt, path=path)
-        if value is None:
-            raise ProjectError(f"configuration key '{key}' not found for stack '{stack.name}'")
-        if as_json:
-            secret = stack.config.is_secret(key, path=path)
-            click.echo(json.dumps({"value": value, "secret": secret}, indent=2))
-        else:
-            click.echo(value)
 
-    @command(config, "rm")
-    @click.argument("key")
-    @_stack
-    @_path
-    def rm(key: str, stack_name: str | None, path: bool) -> None:
-        """Remove a value."""
-        stack = Workspace.open(Path.cwd()).stack(stack_name)
-        stack.config.remove(key, path=path)
-        stack.config.save()
+@command("rm")
+@click.argument("key")
+@stack_option
+@_path_option
+def rm(key: str, stack_name: str | None, path: bool) -> None:
+    """Remove a configuration value."""
+    stack = Workspace.open(Path.cwd()).stack(stack_name)
+    stack.config.remove(key, path=path)
+    stack.config.save()
+
+
+@click.group("config", commands=[set_, get, rm], invoke_without_command=True)
+@stack_option
+@json_option
+@click.option("--show-secrets", is_flag=True, help="Show secret values in plaintext.")
+@click.pass_context
+@report_errors
+def config(context: click.Context, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
+    """Show or change a stack's configuration."""
+    if context.invoked_subcommand is None:
+        _list(stack_name, as_json, show_secrets)
 
 
 def _list(stack_name: str | None, as_json: bool, show_secrets: bool) -> None:

@@ -1,4 +1,4 @@
-"""The command `pulumi-embedded`: commands and flags are those of the Pulumi CLI, as far as they go."""
+"""The command `pulumi-embedded`, with the commands and flags of the Pulumi CLI that it supports."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from pathlib import Path
 
 import click
 
-from pulumi_embedded.commands import config, deploy, stack, state
+from pulumi_embedded.commands.config import config
+from pulumi_embedded.commands.deploy import cancel, destroy, import_, preview, refresh, up
+from pulumi_embedded.commands.stack import stack
+from pulumi_embedded.commands.state import state
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-C", "--cwd", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Run as if here.")
-@click.option("--non-interactive", is_flag=True, help="Never ask.")
+@click.group(
+    commands=[cancel, config, destroy, import_, preview, refresh, stack, state, up],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "-C",
+    "--cwd",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Run as if started in another directory.",
+)
+@click.option("--non-interactive", is_flag=True, help="Never ask for confirmation.")
 @click.version_option(package_name="pulumi-gpufleet", prog_name="pulumi-embedded")
 def main(cwd: Path | None, non_interactive: bool) -> None:
-    """Deploy Pulumi programs in Python where there is no Pulumi CLI, with its protocol, its plugins and its state."""
+    """Run Pulumi programs in Python without the Pulumi CLI, with its protocol, plugins and state files."""
     if cwd:
         os.chdir(cwd)
-    if non_interactive:
-        os.environ["PULUMI_NON_INTERACTIVE"] = "true"
-
-
-for module in (deploy, stack, config, state):
-    module.add_to(main)

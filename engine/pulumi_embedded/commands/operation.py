@@ -1,4 +1,4 @@
-"""The commands that deploy: `up`, `refresh`, `destroy`, and the previews of them, from lock to history."""
+"""One operation on a stack, from its lock to its entry in the history: an update, refresh, destroy or import."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from pulumi_embedded.deployment.language import find_python
-from pulumi_embedded.deployment.run import DeploymentRun, Kind, Outcome, Target
+from pulumi_embedded.deployment.run import DeploymentRun
+from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.errors import ProjectError
 from pulumi_embedded.steps.events import Events, Listener
-from pulumi_embedded.storage.backend import Update
+from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.stack_reference import ORGANIZATION
 from pulumi_embedded.values import Secret
 
@@ -26,23 +27,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulumi_embedded.commands.workspace import Stack
-    from pulumi_embedded.steps.generator import Options
-    from pulumi_embedded.storage.checkpoint import Snapshot
+    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.journal import Journal
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 
 TERMINATED: Final = 130
-"""The exit code after a second interrupt."""
+"""The exit code after a second interrupt, which does not wait for anything."""
 
 _CREDENTIAL: Final = re.compile(
     r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$"
 )
-"""Names of config that goes encrypted into the state even where the user has put it into the config in the clear."""
+"""Config keys whose values are encrypted in the state even if the config file has them in plaintext."""
 
 
 @dataclass(slots=True)
 class Operation:
-    """One run of a deployment for a stack, or its preview."""
+    """A deployment of a stack, to be previewed or executed."""
 
     stack: Stack
     kind: Kind
@@ -52,19 +53,19 @@ class Operation:
     clear_pending_creates: bool = False
 
     def preview(self) -> Outcome:
-        """Tell what would be done. Nothing is written. Raises EngineError."""
+        """Run the deployment as a preview, which writes nothing. Raises EngineError."""
         options = replace(self.options, preview=True)
         snapshot = self.stack.load()
         return self._run(options, snapshot, None, None)
 
     def execute(self) -> Outcome:
-        """Do it, under the stack's lock. Raises EngineError."""
+        """Run the deployment, holding the stack's lock. Raises EngineError."""
         stack = self.stack
         options = replace(self.options, preview=False)
         with stack.backend.lock(stack.reference) as lock:
             started = int(time.time())
             snapshot = stack.load()
-            # As in the CLI: without a passphrase, a secret output could only be refused after its resource was made.
+            # As in the CLI: without a passphrase, a secret output could only be refused after its resource was created.
             crypter = stack.crypter
             journal = stack.backend.start_journal(stack.reference, snapshot, crypter)
             if self.clear_pending_creates:
@@ -72,7 +73,7 @@ class Operation:
             try:
                 outcome = self._run(options, snapshot, journal, lock)
             except BaseException:
-                # What is in the journal is all that is known; the next command rebuilds the state from it.
+                # Only the journal knows what was done; the next command rebuilds the state from it.
                 journal.close(remove=False)
                 raise
             stack.backend.finish(stack.reference, journal, crypter)
@@ -92,7 +93,7 @@ class Operation:
 
     def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None, lock: Path | None) -> Outcome:
         if snapshot is not None and journal is None:
-            # A preview marks states as if it were for real.
+            # A preview changes states as an update does, so it gets copies.
             snapshot = copy.copy(snapshot)
             snapshot.resources = [replace(state) for state in snapshot.resources]
         events = Events(list(self.listeners))
@@ -131,19 +132,19 @@ class Operation:
 
 
 def _disabled_default_providers(config: Mapping[str, str]) -> frozenset[str]:
-    """The packages in `pulumi:disable-default-providers`, a list; `*` stands for all."""
+    """The packages in `pulumi:disable-default-providers`, a JSON list; `*` stands for all."""
     text = config.get("pulumi:disable-default-providers", "")
     try:
         packages: object = json.loads(text) if text else []
     except ValueError:
         packages = None
     if not isinstance(packages, list):
-        raise ProjectError("the config pulumi:disable-default-providers is not a list of packages")
+        raise ProjectError("the config pulumi:disable-default-providers is not a JSON list of packages")
     return frozenset(str(package).strip() for package in cast("list[object]", packages))
 
 
 async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, lock: Path | None) -> Outcome:
-    """Run the deployment; the first interrupt brings it to an end in order, the second ends it at once."""
+    """Run the deployment; the first interrupt cancels it, the second exits at once."""
     loop = asyncio.get_running_loop()
     cancellations: set[asyncio.Task[None]] = set()
 
@@ -152,11 +153,11 @@ async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, l
             deployment.kill()
             if lock is not None:
                 lock.unlink(missing_ok=True)
-            # The journal knows what is under way; the next command reads it.
+            # The journal lists the operations in progress; the next command reads it.
             os._exit(TERMINATED)
         events.warning(
-            "Cancellation requested: finishing what is under way and starting nothing new; "
-            "interrupt again to stop at once, which may leave resources that the state does not know"
+            "Cancellation requested: waiting for operations in progress, starting no others; "
+            "interrupt again to exit at once, which may leave resources that are not in the state"
         )
         cancellations.add(loop.create_task(deployment.cancel()))
 
@@ -171,7 +172,7 @@ def _handling(loop: asyncio.AbstractEventLoop, handler: Callable[[], None]) -> G
         for name in names:
             loop.add_signal_handler(name, handler)
     except (NotImplementedError, RuntimeError, ValueError):
-        # No signals on this platform or in this thread: interrupts end the process, and the journal does the rest.
+        # No signal handlers on this platform or in this thread: an interrupt ends the process; the journal remains.
         yield
         return
     try:

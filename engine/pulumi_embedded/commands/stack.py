@@ -1,4 +1,4 @@
-"""`stack init`, `ls`, `select`, `rm`, `output`, `export` and `import`."""
+"""`stack` and its subcommands `init`, `ls`, `select`, `rm`, `output`, `export`, `import` and `history`."""
 
 from __future__ import annotations
 
@@ -9,181 +9,191 @@ from typing import Any
 
 import click
 
-from pulumi_embedded.commands.command import command
+from pulumi_embedded.commands.command import command, json_option, may_ask, stack_option, yes_option
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.errors import EngineError, StateError
-from pulumi_embedded.storage.checkpoint import Snapshot, dump_deployment, new_manifest
+from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
+from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
 from pulumi_embedded.values import Json, plain, to_checkpoint_json
 
-_stack = click.option("-s", "--stack", "stack_name", help="The stack; else the selected one.")
+_name_argument = click.argument("name", required=False)
 
 
-def add_to(main: click.Group) -> None:
-    """Register the commands."""
+@command("init")
+@_name_argument
+@stack_option
+@click.option("--no-select", is_flag=True, help="Do not select the stack.")
+@click.option("--secrets-provider", default="passphrase", hidden=True)
+def init(name: str | None, stack_name: str | None, no_select: bool, secrets_provider: str) -> None:
+    """Create an empty stack with the given name."""
+    name = _required(name or stack_name)
+    if secrets_provider not in ("passphrase", "default"):
+        raise EngineError(f"the secrets provider {secrets_provider!r} is not supported, only passphrase")
+    workspace = Workspace.open(Path.cwd())
+    reference = workspace.reference(name)
+    workspace.backend.create(reference)
+    workspace.stack(name).crypter_if_any()
+    if not no_select:
+        workspace.select(reference)
+    click.echo(f"Created stack '{reference.name}'")
 
-    @main.group("stack")
-    def stack() -> None:
-        """Make, choose and inspect stacks."""
 
-    @command(stack, "init")
-    @click.argument("name", required=False)
-    @_stack
-    @click.option("--no-select", is_flag=True, help="Do not select it.")
-    @click.option("--secrets-provider", default="passphrase", hidden=True)
-    def init(name: str | None, stack_name: str | None, no_select: bool, secrets_provider: str) -> None:
-        """Make an empty stack."""
-        name = name or stack_name
-        if not name:
-            raise EngineError("missing stack name")
-        if secrets_provider not in ("passphrase", "default"):
-            raise EngineError(f"the secrets provider {secrets_provider!r} is not supported, only passphrase")
-        workspace = Workspace.open(Path.cwd())
-        reference = workspace.reference(name)
+@command("ls")
+@json_option
+@click.option("-a", "--all", "all_", is_flag=True, help="List the stacks of all projects.")
+def ls(as_json: bool, all_: bool) -> None:
+    """List stacks."""
+    workspace = Workspace.open(Path.cwd())
+    current = workspace.selected
+    stacks = workspace.backend.stacks(None if all_ else workspace.project.name)
+    if as_json:
+        rows: list[dict[str, Any]] = [
+            {"name": reference.name, "current": reference.name == current} for reference in stacks
+        ]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo("NAME")
+    for reference in stacks:
+        own = reference.project == workspace.project.name
+        name = reference.name if own else reference.qualified_name
+        click.echo(f"{name}{'*' if own and reference.name == current else ''}")
+
+
+@command("select")
+@_name_argument
+@stack_option
+@click.option("-c", "--create", is_flag=True, help="If the stack does not exist, create it.")
+def select(name: str | None, stack_name: str | None, create: bool) -> None:
+    """Make the stack the current one."""
+    name = _required(name or stack_name)
+    workspace = Workspace.open(Path.cwd())
+    reference = workspace.reference(name)
+    if create and not workspace.backend.exists(reference):
         workspace.backend.create(reference)
-        workspace.stack(name).crypter_if_any()
-        if not no_select:
-            workspace.select(reference)
-        click.echo(f"Created stack '{reference.name}'")
-
-    @command(stack, "ls")
-    @click.option("-j", "--json", "as_json", is_flag=True)
-    @click.option("-a", "--all", "all_", is_flag=True, help="Of all projects.")
-    def ls(as_json: bool, all_: bool) -> None:
-        """List stacks."""
-        workspace = Workspace.open(Path.cwd())
-        current = _current(workspace)
-        stacks = workspace.backend.stacks(None if all_ else workspace.project.name)
-        if as_json:
-            rows: list[dict[str, Any]] = [
-                {"name": reference.name, "current": reference.name == current} for reference in stacks
-            ]
-            click.echo(json.dumps(rows, indent=2))
-            return
-        click.echo("NAME")
-        for reference in stacks:
-            own = reference.project == workspace.project.name
-            name = reference.name if own else reference.qualified_name
-            click.echo(f"{name}{'*' if own and reference.name == current else ''}")
-
-    @command(stack, "select")
-    @click.argument("name", required=False)
-    @_stack
-    @click.option("-c", "--create", is_flag=True, help="Make it if it is not there.")
-    def select(name: str | None, stack_name: str | None, create: bool) -> None:
-        """Choose the stack for the commands that follow."""
-        name = name or stack_name
-        if not name:
-            raise EngineError("missing stack name")
-        workspace = Workspace.open(Path.cwd())
-        reference = workspace.reference(name)
-        if create and not workspace.backend.exists(reference):
-            workspace.backend.create(reference)
-        workspace.select(workspace.stack(name).reference)
-
-    @command(stack, "rm")
-    @click.argument("name", required=False)
-    @_stack
-    @click.option("-y", "--yes", is_flag=True)
-    @click.option("-f", "--force", is_flag=True, help="Even if it still has resources, which are then forgotten.")
-    @click.option("--preserve-config", is_flag=True, help="Keep Pulumi.<stack>.yaml.")
-    def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserve_config: bool) -> None:
-        """Remove a stack and its config."""
-        workspace = Workspace.open(Path.cwd())
-        chosen = workspace.stack(name or stack_name)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise EngineError("--yes must be passed when there is no terminal to ask in")
-            click.confirm(f"This will permanently remove the '{chosen.name}' stack. Go on?", abort=True)
-        workspace.backend.remove(chosen.reference, force=force)
-        if not preserve_config:
-            chosen.config.path.unlink(missing_ok=True)
-        if _current(workspace) == chosen.name:
-            workspace.select(None)
-        click.echo(f"Stack '{chosen.name}' has been removed!")
-
-    @command(stack, "output")
-    @click.argument("name", required=False)
-    @_stack
-    @click.option("-j", "--json", "as_json", is_flag=True)
-    @click.option("--show-secrets", is_flag=True)
-    def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
-        """Show the outputs of the stack."""
-        chosen = Workspace.open(Path.cwd()).stack(stack_name)
-        snapshot = chosen.load()
-        root = snapshot.root() if snapshot else None
-        outputs = root.outputs if root else {}
-        if name is not None and name not in outputs:
-            raise StateError(f"current stack does not have output property '{name}'")
-        shown = {key: plain(value) for key, value in outputs.items()} if show_secrets or name else masked(outputs)
-        values = {key: to_checkpoint_json(value, None) for key, value in shown.items()}
-        if name is not None:
-            click.echo(json.dumps(values[name], indent=2) if as_json else _text(values[name]))
-        elif as_json:
-            click.echo(json.dumps(values, indent=2, ensure_ascii=False))
-        elif not values:
-            click.echo("No output values currently in this stack")
-        else:
-            width = max(len("OUTPUT"), *(len(key) for key in values))
-            click.echo(f"Current stack outputs ({len(values)}):\n    {'OUTPUT':<{width}}  VALUE")
-            for key, value in values.items():
-                click.echo(f"    {key:<{width}}  {_text(value)}")
-
-    @command(stack, "export")
-    @_stack
-    @click.option("--file", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
-    @click.option("--show-secrets", is_flag=True, help="Secrets in the clear.")
-    def export(stack_name: str | None, path: Path | None, show_secrets: bool) -> None:
-        """Print the stack's state."""
-        chosen = Workspace.open(Path.cwd()).stack(stack_name)
-        document = chosen.backend.export(chosen.reference)
-        if show_secrets or document.get("deployment") is None:
-            snapshot = chosen.load() or Snapshot(manifest=new_manifest())
-            document = dump_deployment(snapshot, chosen.crypter_if_any(), show_secrets=show_secrets)
-        text = json.dumps(document, indent=4, ensure_ascii=False)
-        if path:
-            path.write_text(text + "\n")
-        else:
-            click.echo(text)
-
-    @command(stack, "import")
-    @_stack
-    @click.option(
-        "--file", "path", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="Read from here."
-    )
-    @click.option("-f", "--force", is_flag=True, hidden=True)
-    def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
-        """Replace the stack's state by an exported one."""
-        chosen = Workspace.open(Path.cwd()).stack(stack_name)
-        try:
-            document = json.loads(path.read_text() if path else sys.stdin.read())
-        except ValueError as error:
-            raise StateError(f"this is not an exported deployment: {error}") from None
-        chosen.backend.import_deployment(chosen.reference, document, crypter_of)
-        click.echo("Import complete.")
-
-    @command(stack, "history")
-    @_stack
-    @click.option("-j", "--json", "as_json", is_flag=True)
-    def history(stack_name: str | None, as_json: bool) -> None:
-        """Show the stack's updates, newest first."""
-        chosen = Workspace.open(Path.cwd()).stack(stack_name)
-        updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
-        if as_json:
-            click.echo(json.dumps(updates, indent=2))
-            return
-        for update in updates:
-            counts: dict[str, int] = update.get("resourceChanges") or {}
-            changes = ", ".join(f"{count} {op}" for op, count in counts.items())
-            click.echo(f"{update['kind']}: {update['result']}  {changes}  {update.get('message') or ''}".rstrip())
+    workspace.select(workspace.stack(name).reference)
 
 
-def _current(workspace: Workspace) -> str | None:
-    from pulumi_embedded.storage.project import selected_stack
+@command("rm")
+@_name_argument
+@stack_option
+@yes_option
+@click.option(
+    "-f", "--force", is_flag=True, help="Remove the stack even if it has resources; they are not deleted in the cloud."
+)
+@click.option("--preserve-config", is_flag=True, help="Do not delete the configuration file Pulumi.<stack>.yaml.")
+def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserve_config: bool) -> None:
+    """Remove a stack and its configuration."""
+    workspace = Workspace.open(Path.cwd())
+    chosen = workspace.stack(name or stack_name)
+    if not yes:
+        if not may_ask():
+            raise EngineError("--yes must be passed in to proceed when running in non-interactive mode")
+        click.confirm(f"This will permanently remove the '{chosen.name}' stack. Continue?", abort=True)
+    workspace.backend.remove(chosen.reference, force=force)
+    if not preserve_config:
+        chosen.config.path.unlink(missing_ok=True)
+    if workspace.selected == chosen.name:
+        workspace.select(None)
+    click.echo(f"Stack '{chosen.name}' has been removed!")
 
-    return selected_stack(workspace.project, workspace.backend.url)
+
+@command("output")
+@_name_argument
+@stack_option
+@json_option
+@click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
+def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
+    """Show a stack's outputs, or the value of the output NAME."""
+    chosen = Workspace.open(Path.cwd()).stack(stack_name)
+    snapshot = chosen.load()
+    root = snapshot.root() if snapshot else None
+    outputs = root.outputs if root else {}
+    if name is not None and name not in outputs:
+        raise StateError(f"current stack does not have output property '{name}'")
+    shown = {key: plain(value) for key, value in outputs.items()} if show_secrets or name else masked(outputs)
+    values = {key: to_checkpoint_json(value, None) for key, value in shown.items()}
+    if name is not None:
+        click.echo(json.dumps(values[name], indent=2) if as_json else _text(values[name]))
+    elif as_json:
+        click.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    elif not values:
+        click.echo("No output values currently in this stack")
+    else:
+        width = max(len("OUTPUT"), *(len(key) for key in values))
+        click.echo(f"Current stack outputs ({len(values)}):\n    {'OUTPUT':<{width}}  VALUE")
+        for key, value in values.items():
+            click.echo(f"    {key:<{width}}  {_text(value)}")
+
+
+@command("export")
+@stack_option
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A filename to write stack output to, instead of standard out.",
+)
+@click.option("--show-secrets", is_flag=True, help="Emit secrets in plaintext in exported stack.")
+def export(stack_name: str | None, path: Path | None, show_secrets: bool) -> None:
+    """Export a stack's deployment to standard out."""
+    chosen = Workspace.open(Path.cwd()).stack(stack_name)
+    document = chosen.backend.export(chosen.reference)
+    if show_secrets or document.get("deployment") is None:
+        snapshot = chosen.load() or Snapshot(manifest=new_manifest())
+        document = dump_deployment(snapshot, chosen.crypter_if_any(), show_secrets=show_secrets)
+    text = json.dumps(document, indent=4, ensure_ascii=False)
+    if path:
+        path.write_text(text + "\n")
+    else:
+        click.echo(text)
+
+
+@command("import")
+@stack_option
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="A filename to read stack input from, instead of standard in.",
+)
+@click.option("-f", "--force", is_flag=True, hidden=True)
+def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
+    """Import a deployment from standard in into an existing stack."""
+    chosen = Workspace.open(Path.cwd()).stack(stack_name)
+    try:
+        document = json.loads(path.read_text() if path else sys.stdin.read())
+    except ValueError as error:
+        raise StateError(f"the input is not an exported deployment: {error}") from None
+    chosen.backend.import_deployment(chosen.reference, document, crypter_of)
+    click.echo("Import complete.")
+
+
+@command("history")
+@stack_option
+@json_option
+def history(stack_name: str | None, as_json: bool) -> None:
+    """Display a stack's updates, newest first."""
+    chosen = Workspace.open(Path.cwd()).stack(stack_name)
+    updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
+    if as_json:
+        click.echo(json.dumps(updates, indent=2))
+        return
+    for update in updates:
+        counts: dict[str, int] = update.get("resourceChanges") or {}
+        changes = ", ".join(f"{count} {op}" for op, count in counts.items())
+        click.echo(f"{update['kind']}: {update['result']}  {changes}  {update.get('message') or ''}".rstrip())
+
+
+def _required(name: str | None) -> str:
+    if not name:
+        raise EngineError("missing stack name")
+    return name
 
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+stack = click.Group("stack", help="Manage stacks.", commands=[init, ls, select, rm, output, export, import_, history])

@@ -1,4 +1,4 @@
-"""What a command works on: the project around the working directory, its backend, and one of its stacks."""
+"""What a command operates on: the project of the working directory, its backend, and one of its stacks."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from pulumi_embedded.values import Properties
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pulumi_embedded.storage.checkpoint import Crypter, Snapshot
+    from pulumi_embedded.storage.checkpoint import Crypter
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A project and where its stacks are kept."""
+    """A project and the backend that holds its stacks."""
 
     project: Project
     backend: FileBackend
 
     @classmethod
     def open(cls, directory: Path) -> Workspace:
-        """The workspace around a directory. Raises ProjectError."""
+        """The workspace of the project that the directory is in. Raises ProjectError."""
         project = load_project(directory)
         return cls(project, FileBackend(backend_folder(project.folder, project.backend_url)))
 
@@ -38,24 +39,34 @@ class Workspace:
         """The stack of this name. Raises ProjectError for one that belongs to another project."""
         return StackReference.parse(name, self.project.name)
 
+    @property
+    def selected(self) -> str | None:
+        """The name of the selected stack; None if none is selected."""
+        return selected_stack(self.project, self.backend.url)
+
     def stack(self, name: str | None) -> Stack:
-        """The named stack, else the selected one. Raises ProjectError if there is none."""
-        name = name or selected_stack(self.project, self.backend.url)
+        """The named stack, or the selected one. Raises ProjectError if there is none."""
+        name = name or self.selected
         if not name:
             raise ProjectError(
-                "no stack selected; please use `pulumi-embedded stack select` to choose one, or name one with --stack"
+                "no stack selected; please use `pulumi-embedded stack select` to choose one, or pass --stack"
             )
         reference = self.reference(name)
         if not self.backend.exists(reference):
-            raise ProjectError(f"no stack named '{reference.name}' found; make it with `stack init {reference.name}`")
+            raise ProjectError(
+                f"no stack named '{reference.name}' found; create it with `pulumi-embedded stack init {reference.name}`"
+            )
         return Stack(self, reference)
 
     def select(self, reference: StackReference | None) -> None:
-        """Remember the stack for the commands that follow."""
+        """Make the stack the current one; None leaves no stack selected."""
         select_stack(self.project, self.backend.url, reference.name if reference else None)
 
     def outputs_of(self, name: str) -> Properties:
-        """The outputs of another stack, `<stack>` or `organization/<project>/<stack>`, for a stack reference."""
+        """The outputs of a stack, which is named as in a stack reference. Raises ProjectError if it does not exist.
+
+        The name is `<stack>`, `<organization>/<stack>` or `<organization>/<project>/<stack>`.
+        """
         parts = name.split("/")
         if len(parts) == 3:
             reference = StackReference(parts[1], parts[2])
@@ -71,7 +82,7 @@ class Workspace:
 
 
 class Stack:
-    """One stack, with its config and its secrets."""
+    """One stack, with its configuration and its secrets."""
 
     def __init__(self, workspace: Workspace, reference: StackReference) -> None:
         self.workspace = workspace
@@ -81,11 +92,11 @@ class Stack:
 
     @property
     def name(self) -> str:
-        """The name alone."""
+        """The name of the stack, without its project."""
         return self.reference.name
 
     def load(self) -> Snapshot | None:
-        """The stack's state as of now. Raises StateError."""
+        """The stack's current state; None if nothing was ever deployed. Raises StateError."""
         return self.backend.load(self.reference, crypter_of)
 
     @functools.cached_property
@@ -97,7 +108,7 @@ class Stack:
 
     @functools.cached_property
     def crypter(self) -> PassphraseCrypter:
-        """What encrypts the stack's secrets; a new salt is saved at once. Raises SecretsError."""
+        """Encrypts the stack's secrets; a new salt is saved at once. Raises SecretsError."""
         had_salt = self.config.encryption_salt
         crypter = self.config.crypter(self._state_salt)
         if had_salt is None:
@@ -105,7 +116,7 @@ class Stack:
         return crypter
 
     def crypter_if_any(self) -> Crypter | None:
-        """The crypter, or None where there is neither a passphrase nor anything encrypted yet."""
+        """The crypter; None if there is neither a passphrase nor anything encrypted yet."""
         return self.crypter if self.can_encrypt else None
 
     @property
@@ -117,5 +128,5 @@ class Stack:
     def decrypt(self, ciphertext: str) -> str:
         """The plaintext of a config secret. Raises SecretsError."""
         if not self.config.encryption_salt:
-            raise SecretsError(f"{self.config.path}: has a secret but no encryptionsalt")
+            raise SecretsError(f"{self.config.path}: contains a secret but no encryptionsalt")
         return self.crypter.decrypt(ciphertext)

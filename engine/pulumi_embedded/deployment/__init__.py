@@ -1,1 +1,1 @@
-"""One run of a program: the program's process, its registrations, and the steps carried out for them."""
+"""One deployment of a stack: runs the program, answers its requests, and executes the steps that follow from them."""

@@ -1,4 +1,4 @@
-"""Deletions: which step removes a resource, which ones `--target` leaves, and in what order they run."""
+"""Deletions: the step that deletes a resource, the ones that `--target` selects, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pulumi_embedded.steps.steps import Delete, DeleteReplaced, Discard, Discard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.generator import Options
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.steps.options import Options
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 def deletion_of(state: ResourceState) -> Step:
-    """The step that removes this resource."""
+    """The step that removes the resource from the state, and from the cloud if the stack owns it."""
     if state.delete:
         return DiscardReplaced(state, None) if state.external else DeleteReplaced(state, None)
     if state.pending_replacement:
@@ -25,8 +25,8 @@ def deletion_of(state: ResourceState) -> Step:
     return Discard(state, None) if state.external else Delete(state, None)
 
 
-def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
-    """The deletions that `--target` names, with those of everything that depends on them, and the others."""
+def split_by_targets(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
+    """The deletions of targeted resources and of everything that depends on them; and the other deletions."""
     targets = options.targets
     if targets is None:
         return list(steps), []
@@ -39,15 +39,18 @@ def choose(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> t
     return chosen, [step for step in steps if id(step.resource) not in wanted]
 
 
-def not_named(steps: Sequence[Step], options: Options) -> list[Step]:
-    """The deletions that the user would have had to name."""
+def outside_targets(steps: Sequence[Step], options: Options) -> list[Step]:
+    """The deletions that `--target` would have to name, or `--target-dependents` to include."""
     if options.targets is None or options.target_dependents:
         return []
     return [step for step in steps if step.urn not in options.targets]
 
 
 async def delete_in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:
-    """Run deletions, each as soon as everything that depends on it is gone; what a failed one needs stays."""
+    """Run each deletion once everything that depends on the resource is deleted; dependencies of a failed one are kept.
+
+    Raises `StepFailed` if any step of the deployment has failed.
+    """
     graph = DependencyGraph([step.resource for step in steps])
     done: dict[int, asyncio.Future[bool]] = {
         id(step.resource): asyncio.get_running_loop().create_future() for step in steps

@@ -1,6 +1,6 @@
-"""Runs steps: tells about each, writes its intention and its result to the journal, and counts what was done.
+"""Runs steps: emits their events, writes their beginning and their result to the journal, and counts changes.
 
-When a step fails, or the user interrupts, nothing new begins; what is under way is finished and recorded.
+After a failure or an interrupt no other step is started; steps in progress are completed and recorded.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from pulumi_embedded.values import Properties, equal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.generator import Options
-    from pulumi_embedded.storage.checkpoint import OperationType, ResourceState
+    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.journal import Journal
+    from pulumi_embedded.storage.snapshot import OperationType, ResourceState
 
 
 class Stopped(Exception):
-    """Nothing new begins any more."""
+    """The deployment starts no more steps."""
 
 
 class StepFailed(Exception):
-    """A step failed; the user was told."""
+    """A step failed, and the failure was reported."""
 
 
 class StepExecutor:
-    """Runs the steps of one deployment. Without a journal, as in a preview, nothing is recorded."""
+    """Runs the steps of one deployment. Without a journal, as in a preview, it records nothing."""
 
     def __init__(self, context: StepContext, options: Options, events: Events, journal: Journal | None) -> None:
         self._context = context
@@ -62,17 +62,17 @@ class StepExecutor:
         self.maybe_corrupt = False
         self.changes: Counter[str] = Counter()
         self.states: dict[str, ResourceState] = {}
-        """The state of every resource that this run has registered or read, by URN."""
+        """The states of the resources that this deployment has registered or read, by URN."""
         self.failed_urns: set[str] = set()
         self._registered: dict[str, Step] = {}
         """The step behind each resource whose outputs may still be registered."""
 
     def stop(self) -> None:
-        """Begin nothing new."""
+        """Start no more steps."""
         self.stopped = True
 
     async def run(self, steps: Sequence[Step]) -> None:
-        """Run the steps one after the other. Raises `StepFailed`, or `Stopped` if the deployment ends before."""
+        """Run the steps one after the other. Raises `StepFailed`, or `Stopped` if the deployment is stopped before."""
         async with self._slots:
             for step in steps:
                 if self.stopped:
@@ -94,9 +94,9 @@ class StepExecutor:
             failure = error
         partial = failure is not None and failure.status == STATUS_PARTIAL_FAILURE
         if step.new is not None and (failure is None or partial) and not isinstance(step, Replace):
-            self._settle(step, step.new)
+            self._keep_state(step, step.new)
         if partial and isinstance(step, Update) and step.old is not None and step.new is not None:
-            # It was not brought to the new inputs; keeping the old ones makes the next update try again.
+            # The update did not complete; with the old inputs, the next deployment tries it again.
             step.new.inputs = step.old.inputs
         try:
             await self._end(step, number, failure)
@@ -107,7 +107,7 @@ class StepExecutor:
             raise StepFailed
         self._succeed(step)
 
-    def _settle(self, step: Step, new: ResourceState) -> None:
+    def _keep_state(self, step: Step, new: ResourceState) -> None:
         mark_secret_outputs(new)
         self.states[new.urn] = new
         if step.logical or isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement):
@@ -129,7 +129,7 @@ class StepExecutor:
         op = step.result_op if isinstance(step, Refresh) else step.op
         counts = step.logical or isinstance(step, Refresh)
         if isinstance(step, Read) and not isinstance(step, ReadReplacement):
-            # Looking at a resource is no change, unless it looks different from the last time.
+            # A read counts as a change only if the outputs differ from the last read.
             old = step.old
             counts = old is not None and step.new is not None and not equal(old.outputs, step.new.outputs)
         if counts and not step.internal:
@@ -138,7 +138,7 @@ class StepExecutor:
             self._events.emit(StepEnds(step, op, self._context.preview))
 
     def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Take the outputs that a component, or the stack, has come to. Raises `ProviderError`."""
+        """Record the outputs of a component or of the stack. Raises `ProviderError` if it is not registered."""
         step = self._registered.pop(urn, None)
         if step is None or step.new is None:
             raise ProviderError(f"cannot complete a resource '{urn}' whose registration isn't pending")
@@ -167,7 +167,7 @@ class StepExecutor:
                 await journal.fail(number)
             return
         if isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement) and step.old and step.old.delete:
-            # First, so that a crash in between leaves an old resource to delete rather than two of one name.
+            # First, so that a crash in between leaves an old resource to delete and not two live ones with one URN.
             journal.rewrite(step.old)
         result, removes = _effect(step)
         if number is None:
@@ -177,7 +177,7 @@ class StepExecutor:
 
 
 def _operation(step: Step) -> OperationType | None:
-    """What would have to be looked into if the engine died during the step; None if nothing."""
+    """The kind of pending operation that a crash during the step leaves; None if it leaves none."""
     if not step.resource.custom or step.resource.type.startswith("pulumi:providers:"):
         return None
     if isinstance(step, Create):
@@ -192,7 +192,7 @@ def _operation(step: Step) -> OperationType | None:
 
 
 def _effect(step: Step) -> tuple[ResourceState | None, ResourceState | None]:
-    """The state that the step adds, and the one that it removes."""
+    """The state that the step adds to the snapshot, and the one that it removes."""
     old = step.old
     if isinstance(step, DeleteForReplacement):
         return old, old

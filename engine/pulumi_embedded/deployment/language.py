@@ -1,4 +1,4 @@
-"""Runs the user's program in a process of its own and forwards what it prints."""
+"""Runs the user's program in its own process and forwards its output."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pulumi_embedded.errors import ProjectError
-from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from pulumi_embedded.steps.events import Events
+
 EXPLAINED_EXIT_CODE: Final = 32
-"""The program failed and has said why through the engine, as Pulumi's own language host ends."""
+"""Exit code of a program that failed and has reported why; Pulumi's own language host uses the same."""
 
 _HOST: Final = Path(__file__).with_name("program_host.py")
 _CHUNK_BYTES: Final = 1 << 16
@@ -30,7 +31,7 @@ _FINISH_SECONDS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class ProgramSettings:
-    """What the program learns about the deployment."""
+    """What the program is told about the deployment."""
 
     project: str
     stack: str
@@ -59,7 +60,7 @@ class Program:
     async def start(
         cls, python: str, settings: ProgramSettings, environment: Mapping[str, str], events: Events
     ) -> Program:
-        """Start the program. The settings, which hold decrypted config, travel through its standard input."""
+        """Start the program. The settings contain decrypted config, so they are passed through standard input."""
         process = await asyncio.create_subprocess_exec(
             python,
             "-u",
@@ -74,8 +75,8 @@ class Program:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         program = cls(process, events)
         program._forwarders = [
-            asyncio.create_task(program._forward(process.stdout, "info")),
-            asyncio.create_task(program._forward(process.stderr, "info#err")),
+            asyncio.create_task(program._forward(process.stdout, "stdout")),
+            asyncio.create_task(program._forward(process.stderr, "stderr")),
         ]
         document: dict[str, Any] = {name: getattr(settings, name) for name in settings.__slots__}
         with contextlib.suppress(ConnectionError):
@@ -84,44 +85,44 @@ class Program:
             process.stdin.close()
         return program
 
-    async def _forward(self, stream: asyncio.StreamReader, severity: Severity) -> None:
-        async for line in lines_of(stream):
+    async def _forward(self, reader: asyncio.StreamReader, stream: Literal["stdout", "stderr"]) -> None:
+        async for line in lines_of(reader):
             if line.strip() and not self._muted:
-                self._events.emit(Diagnostic(severity, line))
+                self._events.output(stream, line)
 
     async def wait(self) -> int:
-        """The exit code, once everything that it printed was forwarded. Negative is a signal."""
+        """Wait for the exit and for the rest of the output. Returns the exit code; a negative one is a signal."""
         code = await self._process.wait()
         await asyncio.wait(self._forwarders, timeout=_STOP_SECONDS)
         return code
 
     async def finish(self) -> None:
-        """Let it come to its end, which is near: it has declared everything, and the deployment is over."""
+        """Wait for a program that has declared everything; stop it if it does not exit in time."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.wait(), _FINISH_SECONDS)
         await self.stop()
 
     async def stop(self) -> None:
-        """End it: the deployment is over, and whatever it would still say is noise."""
+        """Terminate the program, and kill it if it does not exit; its further output is discarded."""
         self._muted = True
-        for end in (lambda: None, self._process.terminate, self._process.kill):
+        for action in (lambda: None, self._process.terminate, self._process.kill):
             if self._process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
-                    end()
+                    action()
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         for forwarder in self._forwarders:
             forwarder.cancel()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the program."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
 
 async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
-    """The lines of a stream; one that never ends is cut."""
+    """The lines of a stream; very long ones are split."""
     rest = b""
     while chunk := await stream.read(_CHUNK_BYTES):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -130,16 +131,16 @@ async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         if len(rest) > _LONGEST_LINE:
             yield rest.decode(errors="replace")
             rest = b""
-        # A program that prints megabytes must not keep the engine from its work.
+        # A program that prints megabytes must not block the engine.
         await asyncio.sleep(0)
     if rest:
         yield rest.decode(errors="replace")
 
 
 def find_python(program_directory: Path, runtime_options: Mapping[str, Any]) -> str:
-    """The Python for the program: of `runtime.options.virtualenv`, else the one that runs the engine.
+    """The Python that runs the program: that of `runtime.options.virtualenv`, or the one that runs the engine.
 
-    Raises ProjectError if the virtual environment that the project names has none.
+    Raises ProjectError if that virtual environment has no Python.
     """
     virtualenv = runtime_options.get("virtualenv")
     if not virtualenv:
@@ -149,6 +150,6 @@ def find_python(program_directory: Path, runtime_options: Mapping[str, Any]) -> 
     if not candidate.exists():
         raise ProjectError(
             f"Pulumi.yaml names the virtual environment {virtualenv}, but there is no Python in {folder}; "
-            "make it, or remove `runtime.options.virtualenv`"
+            "create it, or remove `runtime.options.virtualenv`"
         )
     return shutil.which(str(candidate)) or str(candidate)

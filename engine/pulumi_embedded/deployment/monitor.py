@@ -1,6 +1,6 @@
-"""The two gRPC services that a program and its plugins call: the resource monitor and the engine.
+"""The two gRPC services that the program and the plugins call: the resource monitor and the engine.
 
-They only translate: requests into goals, results into replies, and what cannot be done into an error that names it.
+They translate requests into goals, results into replies, and unsupported requests into errors that name the feature.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, 
 from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import with_plugin
+from pulumi_embedded.providers.wire import from_struct, to_struct
 from pulumi_embedded.steps.events import Diagnostic, Events, Severity
 from pulumi_embedded.steps.goals import Goal, ReadGoal
-from pulumi_embedded.storage.checkpoint import ENGINE_VERSION
-from pulumi_embedded.values import MalformedValue, Properties, from_struct, has_unknowns, to_struct
+from pulumi_embedded.storage.snapshot import ENGINE_VERSION
+from pulumi_embedded.values import MalformedValue, Properties, has_unknowns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 SUPPORTED_FEATURES: Final = frozenset(
     {
@@ -38,7 +39,7 @@ SUPPORTED_FEATURES: Final = frozenset(
         "deletedWith",
         "replaceWith",
         "replacementTrigger",
-        # Claimed so that a program which uses them is told by name what is missing, and not to update a CLI.
+        # Claimed so that a program which uses them gets an error that names the feature, not advice to update the CLI.
         "transforms",
         "invokeTransforms",
         "resourceHooks",
@@ -66,25 +67,25 @@ _REFUSED: Final = {
 
 
 class ShutDown(Exception):
-    """The deployment is over: nothing that a program asks is answered any more."""
+    """The deployment is over: requests of the program are refused."""
 
 
 class Deployment(Protocol):
-    """What the services need from the deployment."""
+    """What the services need from the deployment (`registrations.Registrations`)."""
 
     stopped: asyncio.Event
-    """Set when the program need not go on."""
+    """Set when the program need not continue."""
 
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
         ...
 
     async def read(self, goal: ReadGoal) -> ResourceState:
-        """Look at somebody else's resource."""
+        """Read an external resource."""
         ...
 
     async def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Take the outputs of a component."""
+        """Record the outputs of a component or of the stack."""
         ...
 
     async def invoke(self, token: str, args: Properties, provider: str, version: str, download_url: str) -> Invoked:
@@ -96,11 +97,11 @@ class Deployment(Protocol):
         ...
 
     def crash(self, error: Exception) -> None:
-        """Something went wrong that nobody foresaw."""
+        """Report an unexpected exception and end the deployment."""
         ...
 
     async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
-        """The reference of the package's default provider, which is made if need be."""
+        """The reference of the package's default provider, which is created if need be."""
         ...
 
 
@@ -120,7 +121,7 @@ class Services:
     # --- the server ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> str:
-        """Listen on loopback; returns the address."""
+        """Listen on a loopback port; returns the address."""
         server = rpc.aio.server(options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)])
         monitor: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "SupportsFeature": (self._supports_feature, resource_pb2.SupportsFeatureRequest),
@@ -134,9 +135,9 @@ class Services:
             "SignalAndWaitForShutdown": (self._signal_and_wait, empty_pb2.Empty),
         }
         for name in resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"].methods_by_name:
-            # Without an answer to GetDeploymentInfo the SDK asks for every feature by itself.
+            # Where GetDeploymentInfo is not implemented, the SDK asks for each feature separately.
             if name not in monitor and name != "GetDeploymentInfo":
-                # What is refused need not be read.
+                # A refused request need not be parsed.
                 monitor[name] = (self._refuse(_REFUSED.get(name, f"the request {name} is")), empty_pb2.Empty)
         engine: dict[str, tuple[Callable[[Any], Awaitable[Any]], Any]] = {
             "Log": (self._log, engine_pb2.LogRequest),
@@ -163,9 +164,9 @@ class Services:
 
     def _answer(self, method: Callable[[Any], Awaitable[Any]], request_type: Any) -> Any:
         async def handle(request: Any, context: Any) -> Any:
-            # A task of its own: when the program dies, gRPC cancels the handler, but what it began must be finished.
+            # A task of its own: if the program dies, gRPC cancels the handler, but the operation must be completed.
             task = asyncio.ensure_future(method(request))
-            if method != self._signal_and_wait:  # It waits for all others.
+            if method != self._signal_and_wait:  # This one waits for all others.
                 self._running.add(task)
             task.add_done_callback(self._finished)
             try:
@@ -191,10 +192,10 @@ class Services:
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # Was told to the caller, if there still is one.
+            task.exception()  # The caller has received it, if there still is one.
 
     async def settle(self) -> None:
-        """Return when no request is being worked on."""
+        """Wait until all requests in progress have been answered."""
         while pending := [task for task in self._running if not task.done()]:
             await asyncio.wait(pending)
 
@@ -209,7 +210,7 @@ class Services:
 
     async def _log(self, request: Any) -> Any:
         severity = _SEVERITIES.get(request.severity, "info")
-        # After its end the program only complains of that; plugins, which speak of resources, are still to be heard.
+        # Once it was stopped, the program only reports that; messages of plugins, which have a URN, still count.
         if severity != "debug" and (request.urn or not self._deployment.stopped.is_set()):
             self._events.emit(Diagnostic(severity, request.message, request.urn, request.ephemeral, request.streamId))
         return empty_pb2.Empty()
@@ -224,7 +225,9 @@ class Services:
     async def _require_version(self, request: Any) -> Any:
         version = ENGINE_VERSION.removeprefix("v")
         if not satisfies(request.pulumi_version_range, version):
-            raise Unsupported(f"the Pulumi version {request.pulumi_version_range!r} (this engine is like {version}) is")
+            raise Unsupported(
+                f"the Pulumi version {request.pulumi_version_range!r} (this engine is compatible with {version}) is"
+            )
         return engine_pb2.RequirePulumiVersionResponse()
 
     # --- the resource monitor -----------------------------------------------------------------------------------------
@@ -250,7 +253,7 @@ class Services:
         if not goal.custom:
             inherited = self._component_providers.get(goal.parent, {})
             self._component_providers[state.urn] = inherited | dict(request.providers)
-        # The old outputs of a component may refer to resources that this run has not met yet.
+        # The old outputs of a component may refer to resources that are not registered yet.
         outputs = state.outputs if goal.custom else {}
         if not request.supportsPartialValues:
             outputs = {key: value for key, value in outputs.items() if not has_unknowns(value)}

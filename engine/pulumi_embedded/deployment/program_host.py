@@ -1,7 +1,7 @@
-"""Runs a Pulumi program: the first thing in the program's own process, with the program's own Python.
+"""The main module of the program's process, which the program's own Python runs.
 
-Started as a file, not as a module, because that Python need not have this package. Reads one JSON document of settings
-from standard input. Ends with 32 when the program failed and the engine was told why.
+It is started as a file, not as a module, because that Python need not have this package. It reads its settings from
+standard input as one JSON document, and exits with code 32 if the program failed and has reported why.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _POLLS_UNTIL_STUCK = 5
 
 
 def main() -> int:
-    """Run the program to its end; returns the exit code."""
+    """Run the program; returns the exit code."""
     settings: dict[str, Any] = json.load(sys.stdin)
     sys.path.pop(0)  # The folder of this file.
     try:
@@ -44,18 +44,18 @@ def main() -> int:
         )
         return 1
     _configure(sdk, settings)
-    # The SDK makes a thousand objects per resource, which live as long as the program: without this the collector goes
-    # over all of them again and again, which is most of the time that a program of a thousand resources takes.
+    # The SDK creates a thousand objects per resource that live as long as the program. Without this, the garbage
+    # collector scans all of them again and again, and takes most of the time of a program with a thousand resources.
     gc.freeze()
     gc.set_threshold(500_000, 10, 10)
     program: str = settings["program"]
     sys.argv = [program]
     sys.path.insert(0, os.path.dirname(program) if program.endswith(".py") else program)
-    # Programs end with futures that nobody looks at whenever a resource fails; asyncio's complaints would be noise.
+    # When a resource fails, the program exits with futures that nobody awaits; asyncio would log each of them.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # Every registration holds a thread until the engine has answered.
+    # Every registration blocks a thread until the engine has answered.
     executor = ThreadPoolExecutor(max_workers=_THREADS)
     loop.set_default_executor(executor)
     _Watchdog(sdk, loop, executor).start()
@@ -68,7 +68,7 @@ def main() -> int:
         code = "" if error.code is None else repr(error.code)
         sdk.log.error(
             f"the program ended early, by sys.exit({code}){_where(error)}; "
-            "nothing that it did not get to declare was touched"
+            "resources that it had not declared yet are unchanged"
         )
         return _EXPLAINED
     except Exception as error:
@@ -98,7 +98,7 @@ def _run(program: str) -> None:
 
 
 def _engine(address: str) -> Any:
-    """The engine, without the SDK's debug messages: there are several per resource, each a round trip."""
+    """The engine's stub, which drops the SDK's debug messages: there are several per resource, each a round trip."""
     import grpc
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
@@ -114,21 +114,21 @@ def _engine(address: str) -> Any:
     return stub
 
 
-# --- where in the user's program --------------------------------------------------------------------------------------
+# --- places in the user's program -------------------------------------------------------------------------------------
 
 
 def _explain(error: BaseException) -> str:
-    """The exception with those frames of its traceback that are the user's."""
+    """The exception, with the frames of its traceback that are in the user's code."""
     if isinstance(error, SyntaxError):
         return "".join(traceback.format_exception_only(type(error), error))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
     if error.__cause__ is not None and not own:
         lines.insert(0, _explain(error.__cause__) + "\n")
-    # What gRPC prints of its errors hides the one line that somebody wrote.
+    # Of a gRPC error, only the details are meant for a user.
     details: Any = getattr(error, "details", None)
-    said = details() if callable(details) else None
-    last = [f"{said}\n"] if isinstance(said, str) else traceback.format_exception_only(type(error), error)
+    text = details() if callable(details) else None
+    last = [f"{text}\n"] if isinstance(text, str) else traceback.format_exception_only(type(error), error)
     return "".join([*lines, *last])
 
 
@@ -145,14 +145,14 @@ def _is_users(filename: str) -> bool:
     return not path.startswith(library) and f"{os.sep}site-packages{os.sep}" not in path
 
 
-# --- programs that wait for nothing -----------------------------------------------------------------------------------
+# --- programs that wait forever ---------------------------------------------------------------------------------------
 
 
 class _Watchdog:
-    """Ends a program that waits for an output which nothing can resolve any more, and says which one.
+    """Ends a program that waits for an output which can never be resolved, and reports where.
 
-    That is so when the event loop has neither callbacks, timers nor sockets, no request to the engine is under way, and
-    no other thread runs that could wake it.
+    That is the case if the event loop has neither callbacks, timers nor sockets, no request to the engine is in
+    progress, and no other thread could wake the loop.
     """
 
     def __init__(self, sdk: Any, loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor) -> None:
@@ -164,7 +164,7 @@ class _Watchdog:
         self._is_users: dict[str, bool] = {}
 
     def start(self) -> None:
-        """Watch from a thread, and note where the program makes its outputs."""
+        """Start the watching thread, and record where the program creates its outputs."""
         self._trace_outputs()
         thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         thread.start()
@@ -172,7 +172,7 @@ class _Watchdog:
 
     def _trace_outputs(self) -> None:
         output = self._sdk.Output
-        # Newer SDKs have outputs that are not made by `__init__`, but all are tracked.
+        # Newer SDKs have outputs that are not created by `__init__`, but all are tracked.
         method = "_track" if hasattr(output, "_track") else "__init__"
         original = getattr(output, method)
 
@@ -184,7 +184,7 @@ class _Watchdog:
                 users = self._is_users.get(name)
                 if users is None:
                     users = self._is_users[name] = _is_users(name)
-                # A resource class of the user's own is not the place where the resource is declared.
+                # The constructor of a user's resource class is not the place where the resource is declared.
                 if users and frame.f_code.co_name != "__init__":
                     self._outputs.append((weakref.ref(this), name, frame.f_lineno))
                     return
@@ -199,9 +199,9 @@ class _Watchdog:
             try:
                 quiet = quiet + 1 if self._is_stuck() else 0
             except (AttributeError, RuntimeError):
-                # The insides of this Python's asyncio are not those that we know: better not to judge.
+                # The internals of this Python's asyncio are different: do not guess.
                 return
-        self._sdk.log.error("the program waits for an output that nothing will ever resolve" + self._unresolved())
+        self._sdk.log.error("the program waits for an output that will never be resolved" + self._unresolved())
         time.sleep(0.2)
         os._exit(_EXPLAINED)
 
@@ -221,7 +221,7 @@ class _Watchdog:
         return loop.is_running() and not busy and not waits and not others
 
     def _unresolved(self) -> str:
-        """The line of the user's program that waits, else the one that made the first output that has no value."""
+        """The line of the user's program that waits, or the one that created the first unresolved output."""
         for task in asyncio.all_tasks(self._loop):
             coroutine: Any = task.get_coro()
             while coroutine is not None:
@@ -234,7 +234,7 @@ class _Watchdog:
             state: dict[str, Any] = getattr(output, "__dict__", {})
             future: Any = state.get("_data") or state.get("_future")
             if isinstance(future, asyncio.Future) and not future.done():
-                return _line("made in", name, line)
+                return _line("created in", name, line)
         return ""
 
 
@@ -247,5 +247,5 @@ if __name__ == "__main__":
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
-    # Threads that still wait for an engine which has ended the deployment must not keep the process.
+    # Threads that wait for an engine which has ended the deployment must not keep the process alive.
     os._exit(exit_code)

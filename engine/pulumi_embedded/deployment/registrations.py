@@ -1,6 +1,6 @@
-"""Answers what a program asks of its deployment (`monitor.Deployment`): resources, reads, functions, providers.
+"""Answers the requests of a program (`monitor.Deployment`): resources, reads, function calls and providers.
 
-A failure ends the deployment, and the program only learns that it is over; the user was told the rest.
+A failure is reported to the user and ends the deployment; the program only learns that the deployment is over.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from pulumi_embedded.deployment.monitor import ShutDown
 from pulumi_embedded.providers.plugins import BUILTIN_PACKAGE, DYNAMIC_PACKAGE
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
-from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.events import Refused
+from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, ReadGoal
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Import
 from pulumi_embedded.steps.steps import CreateReplacement, DeleteForReplacement, SkippedCreate, Step, Untargeted
 from pulumi_embedded.values import Properties, PropertyValue, Secret
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from pulumi_embedded.steps.events import Events
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 @dataclass(slots=True)
 class Registrations:
-    """What the program of one deployment has asked for so far, and how far that has come."""
+    """The requests of the program of one deployment, and what has become of them."""
 
     generator: StepGenerator
     executor: StepExecutor
@@ -42,11 +44,11 @@ class Registrations:
     events: Events
     failed: bool = False
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the program need not go on."""
+    """Set when the program need not continue."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the program has declared everything."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    """To be set when the deployment is over, for the program waits for that."""
+    """To be set when the deployment is over, which the program waits for."""
     _stack_outputs: tuple[str, Properties] | None = None
     _default_providers: dict[tuple[str, str, str], asyncio.Task[str]] = field(
         default_factory=dict[tuple[str, str, str], "asyncio.Task[str]"]
@@ -63,7 +65,7 @@ class Registrations:
             if any(urn in self.executor.failed_urns for urn in new.dependency_urns):
                 self.executor.failed_urns.add(new.urn)
                 return new, "skipped"
-            await self._companions_are_gone(steps)
+            await self._await_deletions(steps)
             try:
                 await self._run(steps)
                 if steps and isinstance(steps[0], Import):
@@ -83,18 +85,18 @@ class Registrations:
         finally:
             for step in steps:
                 if isinstance(step, DeleteForReplacement):
-                    self.generator.condemned[id(step.old)].set()
+                    self.generator.pending_deletion[id(step.old)].set()
 
-    async def _companions_are_gone(self, steps: Sequence[Step]) -> None:
-        """Wait for the deletion of what another resource's replacement takes along, before it is made anew."""
+    async def _await_deletions(self, steps: Sequence[Step]) -> None:
+        """Wait until the old resources that another replacement deletes are gone, before replacing them."""
         own = {id(step.old) for step in steps if isinstance(step, DeleteForReplacement)}
         for step in steps:
-            deletion = self.generator.condemned.get(id(step.old))
+            deletion = self.generator.pending_deletion.get(id(step.old))
             if isinstance(step, CreateReplacement) and deletion is not None and id(step.old) not in own:
                 await deletion.wait()
 
     async def read(self, goal: ReadGoal) -> ResourceState:
-        """Look at somebody else's resource."""
+        """Read an external resource."""
         with self._ending_on_failure():
             new, steps = self.generator.read(goal)
             await self.executor.run(steps)
@@ -103,7 +105,7 @@ class Registrations:
     # --- outputs ------------------------------------------------------------------------------------------------------
 
     async def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Take the outputs of a component; those of the stack wait for the end, which says how to merge them."""
+        """Record the outputs of a component, or keep those of the stack for `finish_stack_outputs`."""
         if urns.type_of(urn) == urns.ROOT_TYPE:
             self._stack_outputs = (urn, outputs)
         elif self.executor.stopped:
@@ -112,13 +114,13 @@ class Registrations:
             self.executor.register_outputs(urn, outputs)
 
     def finish_stack_outputs(self, *, succeeded: bool) -> None:
-        """Record the outputs of the stack, now that it is known how the deployment went."""
+        """Record the outputs of the stack; after a failure, merged with the old ones."""
         if self._stack_outputs is None:
             return
         (urn, outputs), self._stack_outputs = self._stack_outputs, None
         old = self.generator.olds.get(urn)
         if not succeeded and old is not None:
-            # An output that this run did not get to is not an output that the program dropped.
+            # An output that a failed program did not export is not one that the program no longer has.
             outputs = old.outputs | outputs
         with contextlib.suppress(ProviderError):
             self.executor.register_outputs(urn, outputs)
@@ -126,7 +128,7 @@ class Registrations:
     # --- functions and providers --------------------------------------------------------------------------------------
 
     async def invoke(self, token: str, args: Properties, provider: str, version: str, download_url: str) -> Invoked:
-        """Call a function of a package."""
+        """Call a function of a package. Raises `ProviderError`."""
         if self.executor.stopped:
             raise ShutDown
         package = urns.package_of(token)
@@ -141,7 +143,7 @@ class Registrations:
             raise ProviderError(f"invocation of {token} returned an error: {error}") from None
 
     async def default_provider(self, package: str, version: str, download_url: str, user: str) -> str:
-        """The reference of the package's default provider, which is made if need be."""
+        """The reference of the package's default provider, which is created if need be."""
         disabled = self.disabled_default_providers
         if package != BUILTIN_PACKAGE and ("*" in disabled or package in disabled):
             with self._ending_on_failure():
@@ -150,10 +152,10 @@ class Registrations:
                 )
         key = (package, version, download_url)
         if key not in self._default_providers:
-            self._default_providers[key] = asyncio.ensure_future(self._make_default_provider(*key))
+            self._default_providers[key] = asyncio.ensure_future(self._create_default_provider(*key))
         return await asyncio.shield(self._default_providers[key])
 
-    async def _make_default_provider(self, package: str, version: str, download_url: str) -> str:
+    async def _create_default_provider(self, package: str, version: str, download_url: str) -> str:
         goal = Goal(
             type=urns.provider_type(package),
             name=urns.default_provider_name(version, download_url),
@@ -181,13 +183,13 @@ class Registrations:
         await self.over.wait()
 
     def crash(self, error: Exception) -> None:
-        """Something went wrong that nobody foresaw: tell it, and bring the deployment to an end."""
+        """Report an unexpected exception and end the deployment."""
         self.failed = True
         self.events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
         self.end()
 
     def end(self) -> None:
-        """Let the program not go on, and begin nothing new."""
+        """Start no more steps, and tell the program to stop."""
         self.executor.stop()
         self.stopped.set()
 

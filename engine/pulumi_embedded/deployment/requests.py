@@ -1,4 +1,4 @@
-"""What a program sends to the resource monitor, as goals."""
+"""Translates the requests of a program to the resource monitor into goals."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pulumi_embedded.providers.protocol import accepts
+from pulumi_embedded.providers.wire import from_struct, from_wire
 from pulumi_embedded.steps.goals import Alias, Goal, ReadGoal
-from pulumi_embedded.values import OutputValue, PropertyValue, from_struct, from_wire, lower
+from pulumi_embedded.values import OutputValue, PropertyValue, lower
 
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Unsupported(Exception):
-    """The program uses something that this engine does not do."""
+    """The program uses a feature that this engine does not support."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} not supported by pulumi-embedded; run this program with the Pulumi CLI")
 
 
 def refuse_unsupported(request: Any) -> None:
-    """Raise `Unsupported` for the first thing in the request that this engine does not do."""
+    """Raise `Unsupported` for the first feature in the request that this engine does not support."""
     if request.remote:
         raise Unsupported(f"the remote component {request.type} ({request.name!r}) is")
     if request.transforms:
@@ -41,14 +42,14 @@ def refuse_unsupported(request: Any) -> None:
 
 
 class Requests:
-    """Reads requests; source positions in them become relative to the project."""
+    """Translates requests; makes their source positions relative to the project."""
 
     def __init__(self, root_directory: Path) -> None:
         self._root_directory = root_directory
         self._relative: dict[str, str] = {}
 
     def goal(self, request: Any) -> Goal:
-        """The goal of a registration, still without its provider."""
+        """The goal of a registration, with the provider that the request names, if any."""
         properties = from_struct(request.object)
         if request.propertyDependencies:
             property_dependencies = {key: sorted(deps.urns) for key, deps in request.propertyDependencies.items()}
@@ -108,7 +109,7 @@ class Requests:
         return goal
 
     def _trace(self, trace: Any) -> list[str]:
-        """The positions of a stack trace, down to the last one that is in the project."""
+        """The positions of a stack trace, up to the outermost one in the project."""
         positions = [self._position(frame.pc) for frame in trace.frames]
         while positions and not positions[-1]:
             positions.pop()
@@ -124,7 +125,7 @@ class Requests:
         return f"project:///{relative}#{position.line}{column}" if relative else ""
 
     def _relative_path(self, uri: str) -> str:
-        """The path in the project, empty for a file elsewhere."""
+        """The path relative to the project; empty for a file elsewhere."""
         with contextlib.suppress(ValueError):
             return Path(urlsplit(uri).path).relative_to(self._root_directory).as_posix() if uri else ""
         return ""
@@ -161,7 +162,7 @@ def _timeouts(timeouts: Any) -> dict[str, float]:
 
 
 def duration_seconds(text: str) -> float:
-    """The seconds of a duration such as `1h30m`. Raises `Unsupported` for anything else."""
+    """The seconds of a duration such as `1h30m`. Raises `Unsupported` for another format."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise Unsupported(f"the timeout {text!r} is")
@@ -170,7 +171,7 @@ def duration_seconds(text: str) -> float:
 
 
 def lowered(value: PropertyValue) -> PropertyValue:
-    """The value without output values, whose dependencies are kept elsewhere."""
+    """The value with output values replaced by their elements; the goal keeps their dependencies."""
     if isinstance(value, OutputValue):
         return lowered(lower(value))
     if isinstance(value, dict):
@@ -204,7 +205,7 @@ _COMPARISONS: Final[dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]
 
 
 def satisfies(version_range: str, version: str) -> bool:
-    """Whether a version lies in a range such as `>=3.100.0 <4.0.0 || 3.50.0`. Raises `Unsupported` for other syntax."""
+    """Whether a version is in a range such as `>=3.100.0 <4.0.0 || 3.50.0`. Raises `Unsupported` for other syntax."""
     return any(
         all(_compares(condition, version_range, version) for condition in alternative.split())
         for alternative in version_range.split("||")

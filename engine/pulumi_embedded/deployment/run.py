@@ -1,4 +1,4 @@
-"""One deployment from beginning to end: an update of the program, a refresh, a destroy, or the preview of one."""
+"""One deployment from start to end: an update, refresh, destroy or import, or a preview of it."""
 
 from __future__ import annotations
 
@@ -6,72 +6,41 @@ import asyncio
 import contextlib
 import signal
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.deployment.deletions import choose, delete_in_reverse, deletion_of, not_named
+from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, outside_targets, split_by_targets
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
-from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program, ProgramSettings
+from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
+from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.errors import EngineError
-from pulumi_embedded.providers.builtin_provider import BuiltinProvider, StackOutputs
+from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
 from pulumi_embedded.providers.provider_api import Provider
 from pulumi_embedded.providers.registry import ProviderRegistry
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.events import Events, Prelude, Result, Summary
-from pulumi_embedded.steps.generator import Options, Refused, StepGenerator
+from pulumi_embedded.steps.events import Events, Prelude, Refused, Result, Summary
+from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, carried_over
 from pulumi_embedded.steps.imports import PlannedImport
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.steps import Step, Untargeted
-from pulumi_embedded.storage.checkpoint import ResourceState
 from pulumi_embedded.storage.ledger import without_dangling
-from pulumi_embedded.values import Properties, PropertyValue, Secret
+from pulumi_embedded.storage.snapshot import ResourceState
+from pulumi_embedded.values import Properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from pulumi_embedded.storage.checkpoint import Snapshot
     from pulumi_embedded.storage.journal import Journal
-
-Kind = Literal["update", "refresh", "destroy", "resource-import"]
-
-
-@dataclass(slots=True)
-class Target:
-    """The stack that is deployed, and the program for it."""
-
-    stack: str
-    project: str
-    organization: str
-    config: dict[str, str | Secret]
-    """Decrypted, by `<namespace>:<name>`; objects as their JSON."""
-    root_directory: Path
-    program_directory: Path
-    program: Path
-    python: str
-    environment: dict[str, str]
-    stack_outputs: StackOutputs
-    disabled_default_providers: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How a deployment ended."""
-
-    result: Result
-    changes: dict[str, int]
-    duration_seconds: float
-    outputs: Properties = field(default_factory=dict[str, PropertyValue])
-    """Those of the stack."""
+    from pulumi_embedded.storage.snapshot import Snapshot
 
 
 class DeploymentRun:
-    """Runs one deployment (and is the `steps.StepContext` of its steps)."""
+    """Runs one deployment, and is the `steps.StepContext` of its steps."""
 
     def __init__(
         self, target: Target, base: Snapshot | None, options: Options, events: Events, journal: Journal | None
@@ -84,7 +53,7 @@ class DeploymentRun:
         self._base = base
         self._states = list(base.resources) if base else []
         builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
-        self._host = PluginHost(target.python, target.program_directory, target.environment, events, builtin)
+        self._host = PluginHost(target.python, target.program_directory, target.environment, events.output, builtin)
         self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
         self._generator = self._new_generator()
@@ -113,14 +82,12 @@ class DeploymentRun:
             events=self._events,
         )
 
-    # --- from beginning to end ---------------------------------------------------------------------------------------
+    # --- from start to end -------------------------------------------------------------------------------------------
 
     async def run(self, kind: Kind) -> Outcome:
-        """Run the deployment. What went wrong was told through the events."""
+        """Run the deployment and return its outcome; errors are reported as events."""
         started = time.monotonic()
-        self._events.emit(
-            Prelude({key: "[secret]" if isinstance(v, Secret) else v for key, v in self._target.config.items()})
-        )
+        self._events.emit(Prelude(self._target.shown_config()))
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
@@ -144,7 +111,7 @@ class DeploymentRun:
             await self._services.stop()
         result = self._result()
         if self._executor.failed or self._generator.failed or result == "canceled":
-            # Where a program or a goal was refused, that was said already, and is all there is to say.
+            # The refusal of a program or a goal was reported already, and needs no second line.
             self._events.error(f"{'preview' if self.preview else 'update'} {result}")
         outcome = Outcome(result, dict(self._executor.changes), time.monotonic() - started)
         if root := self._root():
@@ -155,7 +122,7 @@ class DeploymentRun:
         return outcome
 
     async def _wind_up(self) -> None:
-        """Let what is under way come to its end, then tell the program that the deployment is over."""
+        """Wait for operations in progress, then tell the program that the deployment is over."""
         self._executor.stop()
         await self._services.settle()
         self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
@@ -172,7 +139,7 @@ class DeploymentRun:
         return self._executor.states.get(urn) or self._generator.olds.get(urn)
 
     async def cancel(self) -> None:
-        """Begin nothing new, and ask the plugins to bring what is under way to an end."""
+        """Start no more steps, and ask the plugins to end the operations in progress."""
         if self._canceled:
             return
         self._canceled = True
@@ -180,7 +147,7 @@ class DeploymentRun:
         await self._host.cancel()
 
     def kill(self) -> None:
-        """End the program and the plugins at once, whatever they are doing."""
+        """Kill the program and the plugins."""
         self._host.kill()
         if self._program is not None:
             self._program.kill()
@@ -191,13 +158,13 @@ class DeploymentRun:
             return
         listed = "".join(f"  * {op.resource.urn}, interrupted while {op.type}\n" for op in pending)
         if kind == "destroy" and any(op.type == "creating" for op in pending):
-            listed += "A destroy deletes what the state holds. What these creates have made is not among it yet.\n"
+            listed += "A destroy deletes the resources in the state, which may lack those of interrupted creates.\n"
         self._events.warning(
             f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
             f"deployment.\n{listed}These resources are in an unknown state because the engine was interrupted while "
-            "waiting for changes to these resources to complete. Look at the provider whether the operations "
-            "completed, then run `refresh`, which reads the resources again; `refresh --clear-pending-creates` "
-            "forgets the creates."
+            "waiting for changes to these resources to complete. Check with the provider whether the operations "
+            "completed, then run `refresh` to read the resources again; `refresh --clear-pending-creates` removes the "
+            "pending creates from the state."
         )
 
     def _check_targets(self) -> None:
@@ -212,22 +179,7 @@ class DeploymentRun:
 
     async def _update(self) -> None:
         target = self._target
-        settings = ProgramSettings(
-            project=target.project,
-            stack=target.stack,
-            organization=target.organization,
-            root_directory=str(target.root_directory),
-            program=str(target.program),
-            working_directory=str(target.program_directory),
-            monitor=self._host.engine_address,
-            engine=self._host.engine_address,
-            parallel=self._options.parallel,
-            dry_run=self.preview,
-            config={
-                key: str(value.element) if isinstance(value, Secret) else value for key, value in target.config.items()
-            },
-            config_secret_keys=[key for key, value in target.config.items() if isinstance(value, Secret)],
-        )
+        settings = target.program_settings(self._host.engine_address, self._options)
         program = self._program = await Program.start(target.python, settings, target.environment, self._events)
         exit_ = asyncio.ensure_future(program.wait())
         try:
@@ -255,10 +207,10 @@ class DeploymentRun:
         self._failed = True
         self._executor.stop()
         if code == 0:
-            # Going on would delete whatever it had not declared yet.
-            self._events.error("the program's process ended before the program did; nothing was deleted")
+            # To continue would delete everything that it had not declared yet.
+            self._events.error("the program's process exited before the program ended; nothing was deleted")
         elif code < 0:
-            self._events.error(f"the program was ended by {signal.Signals(-code).name}")
+            self._events.error(f"the program was killed by {signal.Signals(-code).name}")
         elif code != EXPLAINED_EXIT_CODE:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
@@ -279,7 +231,7 @@ class DeploymentRun:
             self._events.error(f"Target '{urn}' could not be found in the stack.")
 
     def _needed_by_failed(self) -> set[str]:
-        """What the old states of failed resources need, now that these stay as they were."""
+        """The dependencies of the failed resources, which keep their old states."""
         needed: set[str] = set()
         open_ = [urn for urn in self._executor.failed_urns if urn in self._generator.olds]
         while open_:
@@ -294,7 +246,7 @@ class DeploymentRun:
     async def _delete(self, states: Sequence[ResourceState]) -> None:
         generator = self._generator
         steps = [deletion_of(state) for state in states]
-        chosen, others = choose(steps, self._options, generator.graph)
+        chosen, others = split_by_targets(steps, self._options, generator.graph)
         generator.deletes.update(step.urn for step in chosen)
         if not self._may_delete(chosen):
             raise Refused
@@ -303,17 +255,17 @@ class DeploymentRun:
         await delete_in_reverse(chosen, self._executor)
 
     def _may_delete(self, steps: Sequence[Step]) -> bool:
-        """Whether all that has to be deleted was named, where the user named anything; a preview goes on regardless."""
-        unnamed = not_named(steps, self._options)
-        for step in unnamed:
+        """Whether `--target` includes everything that has to be deleted; a preview continues regardless."""
+        unexpected = outside_targets(steps, self._options)
+        for step in unexpected:
             self._events.error(
                 f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
                 "Either include resource in --target list or pass --target-dependents to proceed.",
                 step.urn,
             )
-        if unnamed and self.preview:
+        if unexpected and self.preview:
             self._generator.failed = True
-        return not unnamed or self.preview
+        return not unexpected or self.preview
 
     # --- refresh -----------------------------------------------------------------------------------------------------
 
@@ -334,7 +286,7 @@ class DeploymentRun:
         self._generator = self._registrations.generator = self._new_generator()
 
     async def _refresh_one(self, step: Refresh) -> None:
-        # One that cannot be read keeps its state, and the others are read all the same.
+        # A resource that cannot be read keeps its state, and the others are read nevertheless.
         with contextlib.suppress(StepFailed, Stopped):
             await self._executor.run([step])
 
@@ -371,7 +323,7 @@ class DeploymentRun:
             step.entry = entry
             await self._executor.run([step])
 
-    # --- what steps need ---------------------------------------------------------------------------------------------
+    # --- steps.StepContext -------------------------------------------------------------------------------------------
 
     async def provider_of(self, state: ResourceState) -> Provider:
         """The provider of this resource, started from its old state if need be."""
@@ -388,5 +340,5 @@ class DeploymentRun:
         return urn in self._generator.deletes
 
     def warn(self, message: str, urn: str) -> None:
-        """Tell the user."""
+        """Report a warning about a resource."""
         self._events.warning(message, urn)

@@ -1,1 +1,1 @@
-"""What a run shows: a live table, plain lines, or JSON events."""
+"""The output of a deployment: a live table, plain lines, or JSON."""

@@ -1,4 +1,4 @@
-"""Keeps what was said about each resource, for the end."""
+"""Collects the diagnostics of each resource, to print them at the end."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ _KEPT_PER_RESOURCE: Final = 500
 
 
 @dataclass(slots=True)
-class _Said:
+class _Messages:
     kept: deque[str] = field(default_factory=lambda: deque[str](maxlen=_KEPT_PER_RESOURCE))
     total: int = 0
 
 
 class DiagnosticsLog:
-    """The lasting diagnostics of one deployment, by resource; of a resource that says very much, the latest."""
+    """The diagnostics of one deployment that are not ephemeral, by resource; at most the latest 500 of each."""
 
     def __init__(self) -> None:
-        self._said: dict[str, _Said] = {}
+        self._messages: dict[str, _Messages] = {}
         self._errored: set[str] = set()
 
     @property
     def errored(self) -> int:
-        """How many resources had an error; the stack counts as one."""
+        """The number of resources that had an error; the stack counts as one."""
         return len(self._errored)
 
     def add(self, event: Diagnostic) -> None:
-        """Keep it, unless it was only progress."""
+        """Keep the diagnostic, unless it is ephemeral or a debug message."""
         if event.ephemeral or event.severity == "debug" or not event.message.strip():
             return
         if event.severity == "error":
             self._errored.add(event.urn)
-        said = self._said.setdefault(event.urn, _Said())
-        said.total += 1
-        said.kept.append(f"{event.prefix}{event.message.rstrip()}")
+        messages = self._messages.setdefault(event.urn, _Messages())
+        messages.total += 1
+        messages.kept.append(f"{event.prefix}{event.message.rstrip()}")
 
     def lines(self) -> list[str]:
-        """What to print at the end: one block per resource, the stack's own first."""
-        if not self._said:
+        """The lines to print at the end: one block per resource, the stack's first."""
+        if not self._messages:
             return []
         result = ["", "Diagnostics:"]
-        for urn, said in sorted(self._said.items(), key=lambda item: item[0] != ""):
+        for urn, messages in sorted(self._messages.items(), key=lambda item: item[0] != ""):
             result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
-            if said.total > len(said.kept):
-                result.append(f"    … {said.total - len(said.kept)} earlier lines are not repeated")
-            for text in said.kept:
+            if messages.total > len(messages.kept):
+                result.append(f"    … {messages.total - len(messages.kept)} earlier messages are not repeated")
+            for text in messages.kept:
                 result.extend(f"    {line}" for line in text.splitlines())
             result.append("")
         return result[:-1]

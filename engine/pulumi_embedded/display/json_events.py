@@ -1,4 +1,4 @@
-"""The CLI's JSON of a deployment: an object per event (`up --json`), or one document (`preview --json`)."""
+"""A deployment in the CLI's JSON: one object per event (`up --json`), or one document (`preview --json`)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pulumi_embedded.values import Properties, PropertyValue, Secret, to_checkpo
 if TYPE_CHECKING:
     from pulumi_embedded.display.plain import Writer
     from pulumi_embedded.steps.steps import Step
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 SECRET_TEXT: Final = "[secret]"
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 class EventStream:
-    """Writes every event as a line of JSON, as it happens."""
+    """Writes every event as a line of JSON."""
 
     def __init__(self, out: Writer) -> None:
         self._out = out
@@ -48,7 +48,7 @@ class EventStream:
 
 
 def event_json(event: Event) -> dict[str, Any] | None:
-    """The event as the CLI writes it, None for one that users do not get to see."""
+    """The event as the CLI writes it; None for one that it does not write."""
     if isinstance(event, Diagnostic):
         return None if event.severity == "debug" else {"diagnosticEvent": _diagnostic(event)}
     if isinstance(event, Prelude):
@@ -143,7 +143,7 @@ def _blind(_: str) -> str:
 
 
 class PreviewDigest:
-    """Gathers the events of a preview into the one document of `preview --json`."""
+    """Collects the events of a preview into the document of `preview --json`."""
 
     def __init__(self) -> None:
         self._document: dict[str, Any] = {"config": {}}
@@ -152,7 +152,7 @@ class PreviewDigest:
         self._refreshes: dict[str, int] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take note of the event."""
+        """Add the event to the document."""
         if isinstance(event, Prelude):
             self._document["config"] = event.config
         elif isinstance(event, Diagnostic):
@@ -177,7 +177,7 @@ class PreviewDigest:
         self._diagnostics.append({key: value for key, value in entry.items() if value})
 
     def document(self) -> dict[str, Any]:
-        """The document."""
+        """The document of the events so far."""
         lists = {"steps": self._steps, "diagnostics": self._diagnostics}
         first = {"config": self._document["config"]} | {key: value for key, value in lists.items() if value}
         return {key: value for key, value in (first | self._document).items() if value}

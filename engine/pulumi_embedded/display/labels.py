@@ -1,4 +1,4 @@
-"""How operations, resources and totals are called in front of users."""
+"""Labels for operations, resources and totals."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ _PLANNED: Final = {
 
 
 def doing(op: str) -> str:
-    """What is under way."""
+    """The label of an operation in progress: `creating`."""
     return _DOING.get(op, op)
 
 
 def done(op: str) -> str:
-    """What was done."""
+    """The label of a completed operation: `created`."""
     return _DONE.get(op, op)
 
 
 def short_type(urn: str) -> str:
-    """The type of a resource without the part that repeats itself: `random:index:RandomPet`."""
+    """The type of a resource without the repeated name: `random:index:RandomPet`."""
     type_ = urns.type_of(urn)
     package, _, rest = type_.partition(":")
     module, _, name = rest.partition(":")
@@ -95,14 +95,14 @@ def duration_text(seconds: float) -> str:
 
 
 def summary_lines(summary: Summary, errored: int) -> list[str]:
-    """Totals and duration at the end of a deployment; `errored` is how many resources had an error."""
-    words = _PLANNED if summary.is_preview else _DONE
+    """Totals and duration at the end of a deployment; `errored` is the number of resources with errors."""
+    labels = _PLANNED if summary.is_preview else _DONE
     lines = ["", "Resources:"]
     for op, count in sorted(summary.changes.items(), key=lambda item: item[0] == "same"):
         if op == "same":
             lines.append(f"    {count} unchanged")
         else:
-            lines.append(f"    {PREFIXES.get(op, '').strip()} {count} {words.get(op, op)}")
+            lines.append(f"    {PREFIXES.get(op, '').strip()} {count} {labels.get(op, op)}")
     if errored:
         lines.append(f"    {errored} errored")
     if not summary.changes and not errored:

@@ -1,4 +1,4 @@
-"""A live table for a terminal: what is under way on top, then what failed and what was done last."""
+"""A live table for a terminal: operations in progress first, then failed ones, then completed ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _STYLES: Final = {
     "import": "green",
 }
 _FRAME_LINES: Final = 7
-"""Lines around the rows: title, header, counts, and some air."""
+"""Lines around the rows: title, header, counts and margins."""
 
 
 @dataclass(slots=True)
@@ -43,23 +43,23 @@ class _Row:
     op: str
     status: str
     reasons: str = ""
-    said: str = ""
-    """Its latest line; a line that was only meant for the time under way goes when that ends."""
-    said_in_passing: bool = False
+    message: str = ""
+    """The first line of the latest diagnostic."""
+    message_is_ephemeral: bool = False
     started: float = field(default_factory=time.monotonic)
     seconds: float | None = None
-    """How long it took; None while it is under way."""
+    """The duration; None while the operation is in progress."""
     failed: bool = False
 
     @property
     def info(self) -> str:
-        """What the last column shows."""
-        passed = self.said_in_passing and self.seconds is not None
-        return self.reasons if passed or not self.said else self.said
+        """The last column: the latest message, or the reasons; an ephemeral message only while in progress."""
+        expired = self.message_is_ephemeral and self.seconds is not None
+        return self.reasons if expired or not self.message else self.message
 
 
 class LiveDisplay:
-    """Listens to one deployment and keeps a table of it on the screen."""
+    """Listens to one deployment and shows it as a table that is redrawn."""
 
     def __init__(
         self, kind: str, stack: str, *, preview: bool, show_diff: bool, console: Console | None = None
@@ -70,7 +70,7 @@ class LiveDisplay:
         self._show_diff = show_diff
         self._log = DiagnosticsLog()
         self._rows: dict[str, _Row] = {}
-        self._last_said = ""
+        self._last_message = ""
         self._diffs: list[str] = []
         self._started = time.monotonic()
         self._live = Live(
@@ -82,7 +82,7 @@ class LiveDisplay:
         self._live.start()
 
     def __call__(self, event: Event) -> None:
-        """Take note of the event."""
+        """Show the event."""
         if isinstance(event, Diagnostic):
             self._diagnose(event)
         elif isinstance(event, Summary):
@@ -91,7 +91,7 @@ class LiveDisplay:
             self._step(event)
 
     def close(self) -> None:
-        """Leave the terminal as it was, also when the deployment broke off."""
+        """Restore the terminal, also after a deployment that was aborted."""
         self._live.stop()
 
     def _diagnose(self, event: Diagnostic) -> None:
@@ -101,9 +101,9 @@ class LiveDisplay:
         first = f"{event.prefix}{event.message.strip().splitlines()[0]}"
         row = self._rows.get(event.urn)
         if row is not None:
-            row.said, row.said_in_passing = first, event.ephemeral
+            row.message, row.message_is_ephemeral = first, event.ephemeral
         else:
-            self._last_said = first
+            self._last_message = first
 
     def _step(self, event: StepBegins | StepEnds | StepFails) -> None:
         step = event.step
@@ -142,14 +142,14 @@ class LiveDisplay:
         ended = sorted((row for row in rows if row.seconds is not None), key=lambda row: (not row.failed, -row.started))
         visible = max(self._console.height - _FRAME_LINES, 3)
         elapsed = duration_text(time.monotonic() - self._started)
-        counts = f"{len(running)} under way, {len(ended)} done, {elapsed}"
+        counts = f"{len(running)} in progress, {len(ended)} done, {elapsed}"
         parts: list[RenderableType] = [Text(self._title, style="bold"), self._table([*running, *ended][:visible])]
         hidden = len(rows) - visible
         if hidden > 0:
             counts += f" ({hidden} more rows)"
         parts.append(Text(counts, style="dim"))
-        if self._last_said:
-            parts.append(Text(self._last_said, style="dim", overflow="ellipsis", no_wrap=True))
+        if self._last_message:
+            parts.append(Text(self._last_message, style="dim", overflow="ellipsis", no_wrap=True))
         return Group(*parts)
 
     def _table(self, rows: list[_Row]) -> Table:

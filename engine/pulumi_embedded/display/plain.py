@@ -1,4 +1,4 @@
-"""Plain lines for a pipe or a log: one per step that begins and ends, diagnostics at the end, and a summary."""
+"""Plain lines for a pipe or a log: one when a step begins and one when it ends, then diagnostics and totals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.display.diagnostics import DiagnosticsLog
-from pulumi_embedded.display.labels import PREFIXES, doing, done, duration_text, short_type, summary_lines
+from pulumi_embedded.display.labels import PREFIXES, doing, done, short_type, summary_lines
 from pulumi_embedded.display.property_changes import keys_of, shown, step_changes
 from pulumi_embedded.steps.events import Diagnostic, Event, StepBegins, StepEnds, StepFails, Summary
 
@@ -28,19 +28,19 @@ TITLES: Final = {
 
 
 class Writer(Protocol):
-    """Where text goes: a file, or standard output."""
+    """A text file, or standard output."""
 
     def write(self, text: str, /) -> object:
         """Write the text."""
         ...
 
     def flush(self) -> object:
-        """Let nothing be kept back."""
+        """Write what is buffered."""
         ...
 
 
 class PlainDisplay:
-    """Listens to one deployment and writes as it goes."""
+    """Listens to one deployment and prints its events."""
 
     def __init__(self, out: Writer, kind: str, stack: str, *, preview: bool, show_diff: bool) -> None:
         self._out = out
@@ -52,7 +52,7 @@ class PlainDisplay:
         self._line(f"{TITLES[kind, preview]} ({stack}):\n")
 
     def __call__(self, event: Event) -> None:
-        """Tell of the event."""
+        """Print the event."""
         if isinstance(event, Diagnostic):
             self._diagnose(event)
         elif isinstance(event, Summary):
@@ -102,7 +102,7 @@ class PlainDisplay:
 
 
 def reasons(step: Step) -> str:
-    """Why a step is taken: ` [replaces: zone]` or ` [diff: ~size]`."""
+    """The reason for a step: ` [replaces: zone]` or ` [diff: ~size]`."""
     if step.keys:
         return f" [replaces: {', '.join(step.keys)}]"
     if step.op in ("update", "refresh") and step.resource.custom and (keys := keys_of(step)):
@@ -111,11 +111,8 @@ def reasons(step: Step) -> str:
 
 
 def output_lines(outputs: Properties) -> list[str]:
-    """The outputs of the stack, secrets as `[secret]`."""
+    """Lines that list the outputs of the stack; secrets are `[secret]`."""
     if not outputs:
         return []
     width = max(len(key) for key in outputs)
     return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value, None)}" for key, value in outputs.items())]
-
-
-__all__ = ["TITLES", "PlainDisplay", "duration_text", "output_lines", "reasons"]

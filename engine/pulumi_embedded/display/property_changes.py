@@ -1,4 +1,4 @@
-"""What differs between two property maps, path by path, as users get to read it."""
+"""The changes between two property maps, path by path, as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pulumi_embedded.steps.steps import Step
 
 _SERIALIZED: Final = "__provider"
-"""A dynamic provider as a string; that it changed says something, its content does not."""
+"""A pickled dynamic provider: its content is not shown, only that it changed."""
 _LONGEST: Final = 120
 _SIGNS: Final = {"add": "+", "delete": "-", "update": "~"}
 
@@ -78,7 +78,7 @@ def _value_changes(old: PropertyValue, new: PropertyValue, path: str) -> Iterato
 
 
 def shown(value: PropertyValue, longest: int | None = _LONGEST) -> str:
-    """A value in one line; secrets are `[secret]`, what is longer than so many characters is cut."""
+    """A value in one line, cut to `longest` characters; secrets are `[secret]`."""
     if isinstance(value, OutputValue):
         value = lower(value)
     if isinstance(value, Secret):
@@ -97,7 +97,7 @@ def shown(value: PropertyValue, longest: int | None = _LONGEST) -> str:
 
 
 def step_changes(step: Step) -> list[PropertyChange]:
-    """What a step changes: its inputs, or, if it only looked, what it saw."""
+    """The changes of a step: of the inputs, or, for a refresh, of the outputs."""
     old, new = step.old, step.new
     if new is None:
         return []
@@ -109,7 +109,7 @@ def step_changes(step: Step) -> list[PropertyChange]:
 
 
 def keys_of(step: Step) -> str:
-    """The top-level properties that a step changes, with a sign each: `~size,+tags`."""
+    """The top-level properties that a step changes, each with a sign: `~size,+tags`."""
     signs: dict[str, str] = {}
     for change in step_changes(step):
         key = change.path.split(".")[0].split("[")[0]

@@ -1,4 +1,4 @@
-"""Standard output that nobody has to read: `up | head` must not end a deployment."""
+"""Standard output that may be closed: `up | head` must not end a deployment."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import os
 import sys
 
 
-class PatientOutput:
-    """Writes to standard output as long as somebody reads it, and nowhere after that."""
+class StandardOutput:
+    """Writes to standard output until its reader closes it, and discards everything after that."""
 
     def __init__(self) -> None:
         self._closed = False
 
     def write(self, text: str) -> int:
-        """Write, if that is still of use."""
+        """Write and flush the text, unless the reader is gone."""
         if not self._closed:
             try:
                 sys.stdout.write(text)
                 sys.stdout.flush()
             except (OSError, ValueError):
-                self._give_up()
+                self._discard()
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: every write is flushed."""
 
-    def _give_up(self) -> None:
+    def _discard(self) -> None:
         self._closed = True
-        # Python flushes once more at the end, and would complain of it in the exit code.
+        # Python flushes once more when it exits; a failure of that would change the exit code.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,1 +1,1 @@
-"""Providers: plugin processes, built-in resources, and which of them serves a resource."""
+"""Providers: plugin processes and built-in ones, behind one interface (`provider_api.Provider`)."""

@@ -1,5 +1,5 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
-"""The package `pulumi`: stack references, stashes, and the functions that programs call behind the scenes."""
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
+"""The package `pulumi`: stack references, stashes, and the functions that the SDK calls."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.providers.provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, ProviderError
-from pulumi_embedded.storage.checkpoint import ResourceState
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, equal, has_secrets
 
 StackOutputs = Callable[[str], Properties]
-"""The outputs of another stack, by its name as the program writes it. Raises `EngineError` if it is not there."""
+"""The outputs of another stack, by its name as the program writes it. Raises `EngineError` if it does not exist."""
 
 _STASH_TYPE = "pulumi:index:Stash"
 
 
 @dataclass(slots=True)
 class BuiltinProvider:
-    """`provider_api.Provider` for what the engine itself provides."""
+    """`provider_api.Provider` for the resources of the engine itself."""
 
     stack_outputs: StackOutputs
     find_state: Callable[[str], ResourceState | None]

@@ -1,8 +1,8 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
-"""A provider that lives in a plugin process, spoken to over Pulumi's gRPC protocol.
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
+"""A provider in a plugin process, called over Pulumi's gRPC protocol.
 
-What the plugin does not understand is translated here: a plugin that takes no secrets gets plain values, and what comes
-back is marked secret again where the same-named input was.
+A plugin that does not accept secrets gets plain values, and its outputs are marked secret where the inputs of the same
+name are.
 """
 
 from __future__ import annotations
@@ -13,54 +13,27 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf import empty_pb2, struct_pb2
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.providers.protocol import accepts, errors_pb2, provider_pb2, provider_pb2_grpc, rpc, status_pb2
+from pulumi_embedded.providers.plugin_replies import configure_error_of, diff_of, error_of, failures_of, with_secrets
+from pulumi_embedded.providers.protocol import accepts, provider_pb2, provider_pb2_grpc, rpc
 from pulumi_embedded.providers.provider_api import (
-    STATUS_OK,
     STATUS_UNKNOWN,
     Checked,
-    CheckFailure,
     Created,
     Diff,
-    DiffKind,
     DiffUnavailable,
     Found,
     InitFailed,
     Invoked,
     PluginDied,
-    PropertyDiff,
     ProviderError,
 )
-from pulumi_embedded.values import (
-    Properties,
-    PropertyValue,
-    Secret,
-    from_struct,
-    has_secrets,
-    has_unknowns,
-    plain,
-    secret,
-    to_struct,
-)
+from pulumi_embedded.providers.wire import from_struct, to_struct
+from pulumi_embedded.values import Properties, PropertyValue, has_secrets, has_unknowns, plain, secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pulumi_embedded.providers.plugin_process import PluginProcess
-
-_STATUS_DETAILS = "grpc-status-details-bin"
-_CHANGES = {
-    provider_pb2.DiffResponse.DIFF_NONE: "none",
-    provider_pb2.DiffResponse.DIFF_SOME: "some",
-    provider_pb2.DiffResponse.DIFF_UNKNOWN: "unknown",
-}
-_KINDS: dict[int, DiffKind] = {
-    provider_pb2.PropertyDiff.ADD: "add",
-    provider_pb2.PropertyDiff.ADD_REPLACE: "add-replace",
-    provider_pb2.PropertyDiff.DELETE: "delete",
-    provider_pb2.PropertyDiff.DELETE_REPLACE: "delete-replace",
-    provider_pb2.PropertyDiff.UPDATE: "update",
-    provider_pb2.PropertyDiff.UPDATE_REPLACE: "update-replace",
-}
 
 
 class PluginProvider:
@@ -77,7 +50,7 @@ class PluginProvider:
         self._config_known = True
 
     async def handshake(self) -> None:
-        """Tell the plugin who we are; plugins that know no handshake say so when they are configured."""
+        """Exchange capabilities with the plugin; one without Handshake reports its own in the reply to Configure."""
         request = getattr(provider_pb2, "ProviderHandshakeRequest", None)
         if request is None:
             return
@@ -85,7 +58,7 @@ class PluginProvider:
             response = await self._stub.Handshake(request(engine_address=self._engine_address, configure_with_urn=True))
         except rpc.aio.AioRpcError as error:
             if error.code() != rpc.StatusCode.UNIMPLEMENTED:
-                raise _failure(error) from None
+                raise error_of(error) from None
             return
         self._shook_hands = True
         self._accepts_secrets = response.accept_secrets
@@ -106,9 +79,9 @@ class PluginProvider:
         except rpc.aio.AioRpcError as error:
             if error.code() == rpc.StatusCode.UNIMPLEMENTED:
                 return Checked(news)
-            raise _failure(error) from None
+            raise error_of(error) from None
         inputs = from_struct(response.inputs) if response.HasField("inputs") else {}
-        return Checked(_mark_secrets(inputs, news), _failures(response.failures))
+        return Checked(with_secrets(inputs, news), failures_of(response.failures))
 
     async def diff_config(
         self, urn: str, old_inputs: Properties, old_outputs: Properties, new_inputs: Properties
@@ -125,8 +98,8 @@ class PluginProvider:
         except rpc.aio.AioRpcError as error:
             if error.code() == rpc.StatusCode.UNIMPLEMENTED:
                 return Diff("unknown")
-            raise _failure(error) from None
-        return _diff(response)
+            raise error_of(error) from None
+        return diff_of(response)
 
     async def configure(self, urn: str, id_: str, inputs: Properties) -> None:
         settings = {key: value for key, value in inputs.items() if key != "version"}
@@ -148,7 +121,7 @@ class PluginProvider:
         try:
             response = await self._stub.Configure(request)
         except rpc.aio.AioRpcError as error:
-            raise _configure_failure(error) from None
+            raise configure_error_of(error) from None
         if not self._shook_hands:
             self._accepts_secrets = response.acceptSecrets
             self._accepts_resources = response.acceptResources
@@ -165,7 +138,7 @@ class PluginProvider:
         _name(request, urn)
         response = await self._call("Check", request)
         inputs = from_struct(response.inputs) if response.HasField("inputs") else {}
-        return Checked(self._receive(inputs, news), _failures(response.failures))
+        return Checked(self._receive(inputs, news), failures_of(response.failures))
 
     async def diff(
         self,
@@ -190,7 +163,7 @@ class PluginProvider:
             old_inputs=self._send(old_inputs),
         )
         _name(request, urn)
-        return _diff(await self._call("Diff", request))
+        return diff_of(await self._call("Diff", request))
 
     async def create(self, urn: str, inputs: Properties, timeout_seconds: float, preview: bool) -> Created:
         if preview and not self._config_known:
@@ -290,13 +263,13 @@ class PluginProvider:
         if has_secrets(args) and not self._accepts_secrets:
             for key, value in result.items():
                 result[key] = secret(value)
-        return Invoked(result, _failures(response.failures))
+        return Invoked(result, failures_of(response.failures))
 
     async def cancel(self) -> None:
         try:
             await self._stub.Cancel(empty_pb2.Empty(), timeout=10)
         except rpc.aio.AioRpcError:
-            return  # It knows no Cancel, or it is gone: nothing is left to cancel either way.
+            return  # The plugin does not implement Cancel, or has exited: there is nothing to cancel.
 
     async def close(self) -> None:
         await self._process.stop()
@@ -308,97 +281,22 @@ class PluginProvider:
             return await getattr(self._stub, method)(request)
         except rpc.aio.AioRpcError as error:
             if error.code() == rpc.StatusCode.UNAVAILABLE and await self._process.has_ended():
-                raise PluginDied(self._process.obituary()) from None
-            raise _failure(error) from None
+                raise PluginDied(self._process.exit_message()) from None
+            raise error_of(error) from None
 
     def _send(self, properties: Properties) -> struct_pb2.Struct:
         return to_struct(properties, keep_secrets=self._accepts_secrets, keep_resources=self._accepts_resources)
 
     def _receive(self, properties: Properties, sent: Properties) -> Properties:
-        return properties if self._accepts_secrets else _mark_secrets(properties, sent)
+        return properties if self._accepts_secrets else with_secrets(properties, sent)
 
 
 def _name(request: Any, urn: str) -> None:
-    # Name and type came later than the URN in which they stand.
+    # Older SDKs have only the URN, which contains both.
     if accepts(request, "name"):
         request.name, request.type = urns.name_of(urn), urns.type_of(urn)
-
-
-def _mark_secrets(received: Properties, sent: Properties) -> Properties:
-    marked = dict(received)
-    for key, value in received.items():
-        original = sent.get(key)
-        if isinstance(value, dict) and isinstance(original, dict):
-            marked[key] = _mark_secrets(value, original)
-        elif not isinstance(value, Secret) and has_secrets(original):
-            marked[key] = Secret(value)
-    return marked
 
 
 def _variable(value: PropertyValue) -> str:
     text = plain(value)
     return text if isinstance(text, str) else json.dumps(text)
-
-
-def _failures(failures: Iterable[Any]) -> list[CheckFailure]:
-    return [CheckFailure(failure.property, failure.reason) for failure in failures]
-
-
-def _diff(response: Any) -> Diff:
-    detailed = None
-    if response.hasDetailedDiff:
-        detailed = {
-            path: PropertyDiff(_KINDS.get(diff.kind, "update"), diff.inputDiff)
-            for path, diff in sorted(response.detailedDiff.items())
-        }
-    changes = _CHANGES.get(response.changes, "unknown")
-    return Diff(
-        changes="none" if changes == "none" else "some" if changes == "some" else "unknown",
-        replace_keys=list(response.replaces),
-        changed_keys=list(response.diffs),
-        detailed=detailed,
-        delete_before_replace=response.deleteBeforeReplace,
-    )
-
-
-def _failure(error: Any) -> ProviderError:
-    message, details = _status(error)
-    for detail in details:
-        failed = _init_failed(detail)
-        if failed is not None:
-            return failed
-    unknown = error.code() in (rpc.StatusCode.INTERNAL, rpc.StatusCode.DATA_LOSS, rpc.StatusCode.UNKNOWN)
-    return ProviderError(message, STATUS_UNKNOWN if unknown else STATUS_OK)
-
-
-def _init_failed(detail: Any) -> InitFailed | None:
-    """The partial failure that this detail of a gRPC status holds, if it is one."""
-    failed = provider_pb2.ErrorResourceInitFailed()
-    if not detail.Unpack(failed):
-        return None
-    inputs = from_struct(failed.inputs) if failed.HasField("inputs") else None
-    return InitFailed(list(failed.reasons), failed.id, from_struct(failed.properties), inputs)
-
-
-def _configure_failure(error: Any) -> ProviderError:
-    message, details = _status(error)
-    for detail in details:
-        missing = provider_pb2.ConfigureErrorMissingKeys()
-        if detail.Unpack(missing):
-            message = "\n".join(
-                f'missing required configuration key "{key.name}": {key.description}\n'
-                f"Set a value using the command `pulumi config set {key.name} <value>`."
-                for key in missing.missingKeys
-            )
-    return ProviderError(message, STATUS_OK)
-
-
-def _status(error: Any) -> tuple[str, list[Any]]:
-    message = error.details() or str(error.code())
-    for key, value in error.trailing_metadata() or ():
-        if key == _STATUS_DETAILS and isinstance(value, bytes):
-            status = status_pb2.Status.FromString(value)
-            cause = errors_pb2.ErrorCause()
-            causes = [cause.message for detail in status.details if detail.Unpack(cause)]
-            return ": ".join([status.message or message, *causes]), list(status.details)
-    return message, []

@@ -1,12 +1,13 @@
-"""One running provider plugin: started, connected to by the port that it prints, listened to, and ended."""
+"""One plugin process: starts it, connects to the port that it prints, forwards its output and stops it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, rpc
 from pulumi_embedded.providers.provider_api import ProviderError
@@ -14,11 +15,13 @@ from pulumi_embedded.providers.provider_api import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pulumi_embedded.steps.events import Events, Severity
+OutputStream: TypeAlias = Literal["stdout", "stderr"]
+OutputListener: TypeAlias = Callable[[OutputStream, str], None]
+"""Called with every line that a plugin prints."""
 
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 5
-_LAST_BREATH_SECONDS: Final = 1
+_EXIT_GRACE_SECONDS: Final = 1
 _LINE_LIMIT: Final = 16 * 1024 * 1024
 
 
@@ -34,7 +37,12 @@ class PluginProcess:
 
     @classmethod
     async def start(
-        cls, name: str, command: Sequence[str], environment: Mapping[str, str], directory: Path, events: Events
+        cls,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path,
+        on_output: OutputListener,
     ) -> PluginProcess:
         """Run the command and connect to the port that it prints. Raises `ProviderError`."""
         try:
@@ -53,7 +61,7 @@ class PluginProcess:
             raise ProviderError(f"the plugin {name} did not start: {error.strerror}: {command[0]}") from None
         assert process.stdout is not None and process.stderr is not None
         plugin = cls(name, process, rpc.aio.insecure_channel("127.0.0.1:0"))
-        errors = asyncio.create_task(plugin._forward(process.stderr, events, "info#err"))
+        errors = asyncio.create_task(plugin._forward(process.stderr, "stderr", on_output))
         plugin._readers.append(errors)
         try:
             line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
@@ -61,41 +69,39 @@ class PluginProcess:
         except (asyncio.TimeoutError, ValueError):
             await asyncio.wait([errors], timeout=1)
             await plugin.stop()
-            said = f": {plugin._last_line}" if plugin._last_line else ""
-            raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){said}") from None
+            output = f": {plugin._last_line}" if plugin._last_line else ""
+            raise ProviderError(f"the plugin {name} did not start ({' '.join(command)}){output}") from None
         plugin.channel = rpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS)
-        plugin._readers.append(asyncio.create_task(plugin._forward(process.stdout, events, "info")))
+        plugin._readers.append(asyncio.create_task(plugin._forward(process.stdout, "stdout", on_output)))
         return plugin
 
-    async def _forward(self, stream: asyncio.StreamReader, events: Events, severity: Severity) -> None:
-        from pulumi_embedded.steps.events import Diagnostic
-
-        while line := await stream.readline():
+    async def _forward(self, reader: asyncio.StreamReader, stream: OutputStream, on_output: OutputListener) -> None:
+        while line := await reader.readline():
             text = line.decode(errors="replace").rstrip("\n")
             if text.strip():
                 self._last_line = text
-                events.emit(Diagnostic(severity, text))
+                on_output(stream, text)
 
     async def has_ended(self) -> bool:
-        """Whether the process is gone; one that is about to go gets a moment for it."""
+        """Whether the process has exited; waits a moment for one that is about to."""
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._process.wait(), _LAST_BREATH_SECONDS)
+            await asyncio.wait_for(self._process.wait(), _EXIT_GRACE_SECONDS)
         return self._process.returncode is not None
 
-    def obituary(self) -> str:
-        """What to tell about a plugin that died."""
+    def exit_message(self) -> str:
+        """One line that says how the process exited and what it printed last."""
         code = self._process.returncode
-        how = f"with code {code}" if code is None or code >= 0 else f"by {signal.Signals(-code).name}"
-        return f"the plugin {self.name} ended {how}" + (f"; it last said: {self._last_line}" if self._last_line else "")
+        how = f"exited with code {code}" if code is None or code >= 0 else f"was killed by {signal.Signals(-code).name}"
+        return f"the plugin {self.name} {how}" + (f"; its last output: {self._last_line}" if self._last_line else "")
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Kill the process."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
     async def stop(self) -> None:
-        """End the process: politely, then not."""
+        """Close the channel and terminate the process; kill it if it does not exit in time."""
         await self.channel.close()
         for ask in (self._process.terminate, self._process.kill):
             if self._process.returncode is None:

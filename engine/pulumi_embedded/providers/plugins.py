@@ -1,8 +1,8 @@
-"""Which provider serves a package: the SDK's own server, a plugin binary, or what is built in.
+"""Finds and starts the provider of a package: the SDK's own server, a plugin binary, or a built-in provider.
 
 `pulumi-python` is the SDK's own server for dynamic providers, run with the program's Python. Other packages are
-binaries named `pulumi-resource-<package>`, on PATH or in Pulumi's plugin folder; `random` is built in where its binary
-is not.
+binaries named `pulumi-resource-<package>`, on PATH or in Pulumi's plugin folder; without its binary, `random` is
+built in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pulumi_embedded.providers.provider_api import Provider, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.events import Events
+    from pulumi_embedded.providers.plugin_process import OutputListener
 
 DYNAMIC_PACKAGE: Final = "pulumi-python"
 BUILTIN_PACKAGE: Final = "pulumi"
@@ -37,14 +37,14 @@ class PluginHost:
     """The program's Python, which runs dynamic providers too."""
     directory: Path
     environment: dict[str, str]
-    events: Events
+    on_output: OutputListener
     builtin: BuiltinProvider
     engine_address: str = ""
     providers: list[Provider] = field(default_factory=list[Provider])
     processes: list[PluginProcess] = field(default_factory=list[PluginProcess])
 
     async def load(self, package: str, version: str) -> Provider:
-        """A fresh, unconfigured provider for the package. Raises `ProviderError` that names what to install."""
+        """Start an unconfigured provider for the package. Raises `ProviderError` that names the plugin to install."""
         provider = await self._load(package, version)
         self.providers.append(provider)
         return provider
@@ -68,35 +68,35 @@ class PluginHost:
         )
 
     async def _start(self, package: str, command: Sequence[str]) -> Provider:
-        process = await PluginProcess.start(package, command, self.environment, self.directory, self.events)
+        process = await PluginProcess.start(package, command, self.environment, self.directory, self.on_output)
         self.processes.append(process)
         provider = PluginProvider(process, self.engine_address)
         await provider.handshake()
         return provider
 
     async def cancel(self) -> None:
-        """Ask every provider to end what it does."""
+        """Ask every provider to cancel its operations."""
         await asyncio.gather(*(provider.cancel() for provider in self.providers))
 
     def kill(self) -> None:
-        """End every plugin at once."""
+        """Kill every plugin."""
         for process in self.processes:
             process.kill()
 
     async def close(self) -> None:
-        """End every plugin."""
+        """Stop every plugin."""
         await asyncio.gather(*(provider.close() for provider in self.providers))
         self.providers.clear()
 
 
 def plugin_folder() -> Path:
-    """Where Pulumi keeps plugins."""
+    """The folder of Pulumi's plugins."""
     home = os.environ.get("PULUMI_HOME")
     return (Path(home) if home else Path.home() / ".pulumi") / "plugins"
 
 
 def find_binary(package: str, version: str) -> Path | None:
-    """The plugin's binary: on PATH, else this version (or, without one, the newest) from Pulumi's plugin folder."""
+    """The plugin's binary: on PATH, or this version (the newest, if none is given) in the plugin folder; else None."""
     name = f"pulumi-resource-{package}"
     found = shutil.which(name)
     if found:

@@ -1,7 +1,7 @@
-"""gRPC, and Pulumi's protobuf messages from the SDK that is installed.
+"""gRPC, and Pulumi's protobuf messages from the installed SDK.
 
-They are untyped here on purpose: SDKs from 3.216 on are supported, and fields came and went between them. `accepts`
-asks whether this SDK's message knows a field.
+They are untyped because all SDKs from 3.216 on are supported, and their messages have different fields. `accepts` says
+whether a message of this SDK has a field.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ CHANNEL_OPTIONS: Final[list[tuple[str, int]]] = [
     ("grpc.server.max_pending_requests", 1_000_000),
     ("grpc.server.max_pending_requests_hard_limit", 1_000_000),
 ]
-"""States are large, and a busy program may take long to pick a reply up. A provider that reports a partial failure
-sends the whole resource in the trailing metadata: past the default of 8 KB its id would be lost. A program that
-declares thousands of resources has as many requests in the air: gRPC would drop them from the thousandth on."""
+"""Limits for large states and busy programs. A provider reports a partial failure with the whole resource in the
+trailing metadata: beyond the default of 8 KB its id would be lost. A program with thousands of resources has as many
+requests in progress: by default gRPC drops them from the thousandth on."""
 
 
 def accepts(message: Any, field: str) -> bool:
-    """Whether this SDK's message, or message type, has the field."""
+    """Whether a message, or a message type, of this SDK has the field."""
     return field in message.DESCRIPTOR.fields_by_name

@@ -1,4 +1,4 @@
-"""What the engine asks of a provider, whichever process it lives in, and what it gets back."""
+"""The interface of providers to the engine: operations, results and errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ Change = Literal["none", "some", "unknown"]
 DiffKind = Literal["add", "add-replace", "delete", "delete-replace", "update", "update-replace"]
 
 STATUS_OK = 0
+"""The resource is as it was before."""
 STATUS_PARTIAL_FAILURE = 1
+"""The resource exists, but is not ready."""
 STATUS_UNKNOWN = 2
+"""It is not known what the operation has done."""
 
 
 class ProviderError(Exception):
-    """A provider refused or failed; the text is for the user. `status` says whether the resource's fate is known."""
+    """A provider refused or failed; the text is for the user. `status` is one of `STATUS_*`."""
 
     def __init__(self, message: str, status: int = STATUS_OK) -> None:
         super().__init__(message)
@@ -25,7 +28,7 @@ class ProviderError(Exception):
 
 
 class InitFailed(ProviderError):
-    """The resource exists, with this id and these outputs, but it is not ready, for these reasons."""
+    """The resource exists, with this id and these outputs, but is not ready for these reasons."""
 
     def __init__(self, reasons: Sequence[str], id_: str, outputs: Properties | None, inputs: Properties | None) -> None:
         super().__init__("\n".join(reasons) or "resource init failed", STATUS_PARTIAL_FAILURE)
@@ -36,7 +39,7 @@ class InitFailed(ProviderError):
 
 
 class PluginDied(ProviderError):
-    """The plugin's process ended while it was at work: nobody knows what became of the resource."""
+    """The plugin's process exited during an operation, whose result is not known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, STATUS_UNKNOWN)
@@ -48,7 +51,7 @@ class DiffUnavailable(ProviderError):
 
 @dataclass(frozen=True, slots=True)
 class CheckFailure:
-    """One reason why inputs are refused; `property` is empty if it is about all of them."""
+    """One reason why inputs are refused; `property` is empty if it concerns all of them."""
 
     property: str
     reason: str
@@ -56,7 +59,7 @@ class CheckFailure:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Inputs as the provider wants to see them from now on."""
+    """The inputs as the provider completed them, or its failures."""
 
     inputs: Properties
     failures: list[CheckFailure] = field(default_factory=list[CheckFailure])
@@ -64,7 +67,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class PropertyDiff:
-    """How one property path differs; `input_diff` if it is inputs against inputs."""
+    """The difference at one property path; `input_diff` if inputs were compared with inputs."""
 
     kind: DiffKind
     input_diff: bool = False
@@ -72,7 +75,7 @@ class PropertyDiff:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What separates a resource from its new inputs."""
+    """The difference between a resource and its new inputs."""
 
     changes: Change
     replace_keys: list[str] = field(default_factory=list[str])
@@ -82,7 +85,7 @@ class Diff:
 
     @property
     def replaces(self) -> bool:
-        """Whether the difference needs a new resource."""
+        """Whether the resource has to be replaced."""
         return bool(self.replace_keys) or any(d.kind.endswith("replace") for d in (self.detailed or {}).values())
 
 
@@ -96,7 +99,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A resource as it is. An empty id means that it is gone; no inputs means that the old ones still stand."""
+    """A resource that was read. An empty id means that it does not exist; None as inputs keeps the old ones."""
 
     id: str
     outputs: Properties | None
@@ -115,7 +118,7 @@ class Provider(Protocol):
     """The operations on the resources of one package. All raise `ProviderError`; timeouts are seconds, 0 is none."""
 
     async def check_config(self, urn: str, olds: Properties, news: Properties) -> Checked:
-        """Validate the provider's own configuration."""
+        """Check the provider's own configuration."""
         ...
 
     async def diff_config(
@@ -125,11 +128,11 @@ class Provider(Protocol):
         ...
 
     async def configure(self, urn: str, id_: str, inputs: Properties) -> None:
-        """Take the configuration; once, before any of the following."""
+        """Set the configuration; called once, before any of the following."""
         ...
 
     async def check(self, urn: str, olds: Properties, news: Properties, random_seed: bytes) -> Checked:
-        """Validate and normalise the inputs of a resource."""
+        """Check the inputs of a resource, and fill in defaults."""
         ...
 
     async def diff(
@@ -145,13 +148,13 @@ class Provider(Protocol):
         ...
 
     async def create(self, urn: str, inputs: Properties, timeout_seconds: float, preview: bool) -> Created:
-        """Make the resource. Raises `InitFailed` if it exists but is not ready."""
+        """Create the resource. Raises `InitFailed` if it exists but is not ready."""
         ...
 
     async def read(
         self, urn: str, id_: str, inputs: Properties | None, state: Properties, timeout_seconds: float
     ) -> Found:
-        """Look at the resource."""
+        """Read the resource. Raises `InitFailed` if it exists but is not ready."""
         ...
 
     async def update(
@@ -165,11 +168,11 @@ class Provider(Protocol):
         ignore_changes: Sequence[str],
         preview: bool,
     ) -> Properties:
-        """Change the resource in place and return its outputs. Raises `InitFailed` if it is not ready afterwards."""
+        """Update the resource in place and return its outputs. Raises `InitFailed` if it is not ready afterwards."""
         ...
 
     async def delete(self, urn: str, id_: str, inputs: Properties, outputs: Properties, timeout_seconds: float) -> None:
-        """Remove the resource; one that is gone already is removed."""
+        """Delete the resource; succeeds if it no longer exists."""
         ...
 
     async def invoke(self, token: str, args: Properties, preview: bool) -> Invoked:
@@ -177,9 +180,9 @@ class Provider(Protocol):
         ...
 
     async def cancel(self) -> None:
-        """Ask all operations under way to end soon."""
+        """Ask the operations in progress to end soon."""
         ...
 
     async def close(self) -> None:
-        """Free what the provider holds; its process ends."""
+        """Release the provider's resources and stop its process."""
         ...

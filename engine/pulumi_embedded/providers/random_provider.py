@@ -1,8 +1,8 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
-"""The package `random` without its plugin binary: the same inputs, outputs and state, so that either can go on.
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
+"""The package `random` without its plugin binary: same inputs, outputs and state, so that either can continue.
 
-Beside the outputs the binary keeps `__pulumi_raw_state_delta`, by which its bridge gets Terraform's state back from
-them; it is written here too. Seeded values are the binary's own; pet names come from another list of words.
+Beside the outputs, the binary stores `__pulumi_raw_state_delta`, from which its bridge restores Terraform's state; it
+is written here too. Seeded values are the same as the binary's; pet names are from another list of words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _JSON_TYPES: Final[dict[str, type | tuple[type, ...]]] = {
 
 
 class RandomProvider:
-    """`provider_api.Provider` for the package `random`. It has no configuration and holds nothing."""
+    """`provider_api.Provider` for the package `random`. It has neither configuration nor state."""
 
     async def check_config(self, urn: str, olds: Properties, news: Properties) -> Checked:
         return Checked(news)
@@ -52,7 +52,7 @@ class RandomProvider:
                 failures.append(CheckFailure(key, reason))
         number, numeric = inputs.get("number"), inputs.get("numeric")
         if number is not None and numeric is not None and not equal(plain(number), plain(numeric)):
-            failures.append(CheckFailure("number", "is the deprecated name of numeric, and must not say otherwise"))
+            failures.append(CheckFailure("number", "is the deprecated name of numeric, and must have the same value"))
         if not failures:
             complete = _complete(kind, {key: plain(value) for key, value in inputs.items()})
             failures = [CheckFailure(*problem) for problem in kind.problems(complete)]
@@ -70,7 +70,7 @@ class RandomProvider:
         kind = _kind_of(urn)
         old, new = (_complete(kind, {k: plain(v) for k, v in bag.items()}) for bag in (old_outputs, new_inputs))
         changed = sorted(key for key in kind.inputs if not equal(old.get(key), new.get(key)))
-        # Keepers without a value are as good as none, as states of earlier providers have them.
+        # Keepers whose values are all null count as none: states of earlier providers contain them.
         kept = any(_has_values(bag.get("keepers")) for bag in (old, new))
         replaces = [key for key in changed if key != "keepers" or kept]
         return Diff("some" if changed else "none", replace_keys=replaces, changed_keys=changed)
@@ -81,7 +81,7 @@ class RandomProvider:
         if preview:
             made: Properties = {key: UNKNOWN for key in kind.outputs}
             return Created("", complete | _marked(kind, made) | {"id": UNKNOWN})
-        # A password's hash takes a while, on purpose.
+        # Hashing a password is slow by design.
         id_, made = await asyncio.to_thread(kind.make, {key: plain(value) for key, value in complete.items()})
         return Created(id_, _state(kind, id_, complete, made))
 
@@ -149,7 +149,7 @@ def _problem(value: Any, declared: Input) -> str | None:
 
 
 def _complete(kind: Kind, given: Properties) -> Properties:
-    """The inputs among these properties, with defaults; `number` and `numeric` are one thing by two names."""
+    """The inputs among these properties, with defaults; `number` and `numeric` are two names of one input."""
     inputs = {key: given[key] for key in kind.inputs if given.get(key) is not None}
     for name, other in (("number", "numeric"), ("numeric", "number")):
         if name in kind.inputs and name not in inputs and other in inputs:

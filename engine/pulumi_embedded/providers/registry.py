@@ -1,8 +1,8 @@
-# ruff: noqa: D102 (what the operations promise stands in `provider_api.Provider`)
-"""Providers as resources: loading, configuring and finding the provider behind each reference.
+# ruff: noqa: D102 (the operations are documented in `provider_api.Provider`)
+"""Providers as resources: loads, configures and finds the provider of each reference.
 
-`ProviderRegistry` answers for resources of the types `pulumi:providers:*` as a provider does for its resources, so that
-the rest of the engine treats both alike.
+`ProviderRegistry` is the provider of the resources of type `pulumi:providers:*`, so that the engine treats them as any
+other resource.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from pulumi_embedded.values import UNKNOWN_STRING, Properties, equal, plain
 
 if TYPE_CHECKING:
     from pulumi_embedded.providers.plugins import PluginHost
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 _INTERNAL: Final = "__internal"
 _VERSION: Final = "version"
 
 
 class ProviderRegistry:
-    """Every provider of one deployment, by reference."""
+    """The providers of one deployment, by reference."""
 
     def __init__(self, host: PluginHost, states: Iterable[ResourceState]) -> None:
         self.host = host
@@ -48,7 +48,7 @@ class ProviderRegistry:
         self._loading: dict[str, asyncio.Lock] = {}
 
     def find(self, reference: str) -> Provider | None:
-        """The configured provider of this reference, also under the name that it had before a rename."""
+        """The configured provider of this reference, which may contain an earlier URN; None if there is none yet."""
         if provider := self._configured.get(reference):
             return provider
         urn, id_ = urns.split_reference(reference)
@@ -56,7 +56,7 @@ class ProviderRegistry:
         return self._configured.get(urns.reference(renamed, id_)) if renamed else None
 
     def rename(self, old_urn: str, new_urn: str) -> None:
-        """Let references to the old URN find the provider under its new one."""
+        """Make references with the old URN find the provider."""
         self._aliases[old_urn] = new_urn
 
     async def ensure(self, reference: str) -> Provider:
@@ -159,7 +159,7 @@ class ProviderRegistry:
         return config
 
     async def delete(self, urn: str, id_: str, inputs: Properties, outputs: Properties, timeout_seconds: float) -> None:
-        # Its process ends with the deployment: others may still be reading from it.
+        # The process is stopped at the end of the deployment: other operations may still use it.
         self._configured.pop(urns.reference(urn, id_), None)
 
     async def read(
@@ -179,12 +179,12 @@ class ProviderRegistry:
 
 
 def public_config(inputs: Properties) -> Properties:
-    """A provider's inputs without what is only the engine's."""
+    """A provider's inputs without those that only the engine uses."""
     return {key: value for key, value in inputs.items() if key != _INTERNAL}
 
 
 def with_plugin(inputs: Properties, version: str, download_url: str) -> Properties:
-    """A provider's inputs with the plugin that it asks for."""
+    """A provider's inputs with the plugin version and download URL that it asks for."""
     if not version and not download_url:
         return inputs
     internal: Properties = {"pluginDownloadURL": download_url} if download_url else {}

@@ -1,1 +1,1 @@
-"""Which steps bring the state to what the program declares, and what each step does."""
+"""The steps of a deployment: which ones bring each resource from its old state to its goal, and what each does."""

@@ -1,4 +1,4 @@
-"""Finds the earlier names of a resource, so that a rename is not a replacement."""
+"""Resolves aliases to the earlier URNs of a resource, so that a rename does not replace it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AliasResolver:
-    """The URNs under which a resource may stand in the old state, the nearest first."""
+    """Finds the URNs that a resource may have in the old state."""
 
     def __init__(self, stack: str, project: str, matched: Mapping[str, str]) -> None:
         self._stack, self._project = stack, project
@@ -21,7 +21,7 @@ class AliasResolver:
         """The old URN of every resource of this run that was found under an alias, by its present URN."""
 
     def candidates(self, name: str, type_: str, parent: str, aliases: Sequence[Alias]) -> list[str]:
-        """All earlier URNs of a resource: its own aliases, and those that follow from its parent's."""
+        """The possible earlier URNs of a resource: its own aliases first, then those that follow from its parent's."""
         own = [self._urn(alias, name, type_, parent) for alias in aliases]
         candidates = list(own)
         parent_alias = self._matched.get(parent) if parent else None
@@ -46,7 +46,7 @@ class AliasResolver:
         )
 
     def _below(self, parent_alias: str, parent_name: str, type_: str, name: str) -> str:
-        # By convention a child carries its parent's name in front, so it was renamed along with it.
+        # By convention a child's name begins with its parent's name, and was renamed with it.
         if name.startswith(parent_name):
             name = urns.name_of(parent_alias) + name.removeprefix(parent_name)
         return urns.make(self._stack, self._project, parent_alias, type_, name)

@@ -1,4 +1,4 @@
-"""Why a provider refuses inputs, in the words of the CLI."""
+"""Messages for inputs that a provider refuses, worded as the Pulumi CLI words them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pulumi_embedded.values import PropertyValue, Secret, Unknown
 
 if TYPE_CHECKING:
     from pulumi_embedded.providers.provider_api import CheckFailure
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 def check_message(new: ResourceState, failure: CheckFailure) -> str:
-    """One line that names the resource, the property, its value and the reason."""
+    """One line that names the resource, the property, its value and the provider's reason."""
     name = urns.name_of(new.urn)
     if not failure.property:
         return f"{new.type} resource '{name}' has a problem: {failure.reason}"

@@ -1,4 +1,4 @@
-"""Who depends on whom among the resources of the old state."""
+"""The dependency graph of the resources in the old state."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class DependencyGraph:
-    """Built once in time linear in the state; a question costs what its answer is long."""
+    """Built in time linear in the state; a query takes time in proportion to its answer."""
 
     def __init__(self, states: Iterable[ResourceState]) -> None:
         self._position: dict[int, int] = {}
@@ -31,7 +31,10 @@ class DependencyGraph:
     def depending_on(
         self, root: ResourceState, ignore: Container[str], *, children: bool = False
     ) -> list[ResourceState]:
-        """Everything that depends on `root`, through others too, dependencies first; `children` counts as well."""
+        """The resources that depend on `root` directly or indirectly, dependencies first.
+
+        Those in `ignore`, and what depends on `root` only through them, are left out. `children` includes the children.
+        """
         found: dict[int, ResourceState] = {}
         open_ = [root]
         while open_:
@@ -43,7 +46,7 @@ class DependencyGraph:
         return sorted(found.values(), key=lambda state: self._position[id(state)])
 
     def directly_on(self, state: ResourceState, *, children: bool = False) -> list[ResourceState]:
-        """What names this resource as its dependency, provider or (`children`) parent, and comes after it."""
+        """The later resources that name this one as a dependency, their provider or, with `children`, their parent."""
         candidates = self._dependents.get(state.urn, []) + (self._children.get(state.urn, []) if children else [])
         own = self._position.get(id(state), -1)
         return [candidate for candidate in candidates if self._position[id(candidate)] > own]

@@ -1,4 +1,4 @@
-"""Differences between resources: what the provider says, and what the user and the engine make of it."""
+"""Diffs of resources: what the provider answers, and what the engine and resource options change in it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def diff_resource(
     new_inputs: Properties,
     ignore_changes: Sequence[str],
 ) -> Diff:
-    """The provider's diff; where it does not know, the difference between the inputs."""
+    """The provider's diff; if the provider does not know, the difference between the inputs."""
     diff = await provider.diff(urn, id_, old_inputs, old_outputs, new_inputs, ignore_changes)
     if diff.changes != "unknown":
         return diff
@@ -49,7 +49,7 @@ async def diff_resource(
 
 
 def inverted(diff: Diff) -> Diff:
-    """The same difference seen from the other side."""
+    """The diff in the opposite direction: additions become deletions."""
     if diff.detailed is None:
         return diff
     detailed = {path: replace(item, kind=_INVERSE.get(item.kind, item.kind)) for path, item in diff.detailed.items()}
@@ -57,7 +57,7 @@ def inverted(diff: Diff) -> Diff:
 
 
 def with_replace_on_changes(diff: Diff, replace_on_changes: Sequence[str], has_init_errors: bool) -> Diff:
-    """The diff, with changes that the user wants to replace the resource doing so."""
+    """The diff, in which a change at one of the `replace_on_changes` paths replaces the resource."""
     if not replace_on_changes or (diff.changes != "some" and not has_init_errors):
         return diff
     paths: list[Path] = []

@@ -1,4 +1,4 @@
-"""What happens in a deployment, as it happens; displays and logs listen."""
+"""The events of a deployment, which displays listen to."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ Severity = Literal["debug", "info", "info#err", "warning", "error"]
 Result = Literal["succeeded", "failed", "canceled"]
 
 
+class Refused(Exception):
+    """The deployment cannot continue; every reason was reported as an error event."""
+
+
 @dataclass(slots=True)
 class Prelude:
-    """A deployment begins. Secret config is `[secret]`."""
+    """The deployment begins. Secret config values are `[secret]`."""
 
     config: dict[str, str]
 
 
 @dataclass(slots=True)
 class Diagnostic:
-    """Something to tell the user, about one resource if it has a URN. Ephemeral ones are progress, not for the end."""
+    """A message to the user, about one resource if it has a URN. An ephemeral one is not repeated at the end."""
 
     severity: Severity
     message: str
@@ -33,7 +37,7 @@ class Diagnostic:
 
     @property
     def prefix(self) -> str:
-        """What stands before the message."""
+        """The severity as text before the message."""
         return "" if self.severity in ("info", "info#err") else f"{self.severity}: "
 
 
@@ -47,7 +51,7 @@ class StepBegins:
 
 @dataclass(slots=True)
 class StepEnds:
-    """A step is done, or a component has its outputs. A refresh ends as the change that it found."""
+    """A step succeeded, or a component registered its outputs. The `op` of a refresh is the change that it found."""
 
     step: Step
     op: str
@@ -56,7 +60,7 @@ class StepEnds:
 
 @dataclass(slots=True)
 class StepFails:
-    """A step has failed; a diagnostic says why. Status 3 means that nobody knows what became of the resource."""
+    """A step failed; a diagnostic says why. `status` is one of `provider_api.STATUS_*`."""
 
     step: Step
     status: int
@@ -80,27 +84,31 @@ Listener: TypeAlias = Callable[[Event], None]
 
 @dataclass(slots=True)
 class Events:
-    """Where a deployment tells what it does. Listeners are called at once, on its own thread, and must be quick."""
+    """Passes events to listeners, which are called synchronously and must return quickly."""
 
     listeners: list[Listener] = field(default_factory=list[Listener])
     errors: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def emit(self, event: Event) -> None:
-        """Tell every listener."""
+        """Call every listener with the event."""
         if isinstance(event, Diagnostic) and event.severity == "error":
             self.errors += 1
         for listener in self.listeners:
             listener(event)
 
     def error(self, message: str, urn: str = "") -> None:
-        """Tell an error."""
+        """Report an error."""
         self.emit(Diagnostic("error", message, urn))
 
     def warning(self, message: str, urn: str = "") -> None:
-        """Tell a warning."""
+        """Report a warning."""
         self.emit(Diagnostic("warning", message, urn))
 
+    def output(self, stream: Literal["stdout", "stderr"], line: str) -> None:
+        """Report a line that the program or a plugin printed."""
+        self.emit(Diagnostic("info" if stream == "stdout" else "info#err", line))
+
     def info(self, message: str, urn: str = "", *, ephemeral: bool = False) -> None:
-        """Tell something that is neither."""
+        """Report a message that is neither an error nor a warning."""
         self.emit(Diagnostic("info", message, urn, ephemeral))

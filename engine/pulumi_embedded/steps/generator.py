@@ -1,27 +1,26 @@
-"""Decides what to do about each resource that the program declares: the steps from its old state to its goal.
+"""Decides which steps bring each resource that the program declares from its old state to its goal.
 
-Decisions are taken as registrations come in, many at a time: where one waits for a provider, others go on. What was
-decided is therefore recorded at once, and looked at again after every wait.
+Resources are registered concurrently: while one registration waits for a provider, others are decided. A decision is
+therefore recorded before anything is awaited, and checked again after every wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.property_paths import keep_old
-from pulumi_embedded.providers.provider_api import Checked, Diff, DiffUnavailable, Provider, ProviderError
+from pulumi_embedded.providers.provider_api import Diff, Provider, ProviderError
 from pulumi_embedded.providers.registry import ProviderRegistry, public_config
-from pulumi_embedded.steps.check_messages import check_message
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.diffs import diff_resource, with_replace_on_changes
+from pulumi_embedded.steps.diffs import with_replace_on_changes
+from pulumi_embedded.steps.events import Events, Refused
 from pulumi_embedded.steps.goals import Goal, ReadGoal, carried_over, state_of
 from pulumi_embedded.steps.identities import Conflict, Identities
+from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Import, ImportReplacement, Read, ReadReplacement
-from pulumi_embedded.steps.replacements import Companions
+from pulumi_embedded.steps.replacements import Dependents
 from pulumi_embedded.steps.steps import (
     Create,
     CreateReplacement,
@@ -33,51 +32,28 @@ from pulumi_embedded.steps.steps import (
     Untargeted,
     Update,
 )
-from pulumi_embedded.storage.checkpoint import ResourceState
-from pulumi_embedded.values import Properties, equal, has_unknowns, plain
+from pulumi_embedded.steps.transition import Transition
+from pulumi_embedded.storage.snapshot import ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from pulumi_embedded.steps.events import Events
     from pulumi_embedded.steps.goals import Alias
-    from pulumi_embedded.steps.imports import ImportEntry
-    from pulumi_embedded.steps.targets import Targets
 
 
-class Refused(Exception):
-    """The deployment cannot go on; every reason was told to the user already."""
+class _AnyOf:
+    """A live union of sets; a copy of them would take time in proportion to the stack."""
 
-
-class _Settled:
-    """What was decided about already: a live view, for sets of it would cost as much as the stack is large."""
-
-    def __init__(self, *parts: Container[str]) -> None:
-        self._parts = parts
+    def __init__(self, *sets: Container[str]) -> None:
+        self._sets = sets
 
     def __contains__(self, urn: str, /) -> bool:
-        return any(urn in part for part in self._parts)
-
-
-@dataclass(slots=True)
-class Options:
-    """What the user asked of the deployment."""
-
-    preview: bool
-    parallel: int = 0
-    """How many operations at once; 0 is as many as there are."""
-    refresh: bool = False
-    continue_on_error: bool = False
-    target_dependents: bool = False
-    targets: Targets | None = None
-    replace_targets: Targets | None = None
-    imports: Sequence[ImportEntry] = ()
-    protect_imports: bool = True
+        return any(urn in each for each in self._sets)
 
 
 @dataclass(slots=True)
 class StepGenerator:
-    """The decisions of one deployment, from the old resources (`olds`, by URN, without those that await deletion)."""
+    """The decisions of one deployment. `olds` has the old resources by URN, without those that await deletion."""
 
     stack: str
     project: str
@@ -87,27 +63,27 @@ class StepGenerator:
     registry: ProviderRegistry
     events: Events
     failed: bool = False
-    """Whether something was refused in a preview, which goes on to show the rest."""
+    """Whether a preview has reported an error that an update would stop at."""
     decided: dict[str, str] = field(default_factory=dict[str, str])
-    """What was decided about each URN: same, create, update, replace, read, import."""
+    """The decision about each URN: same, create, update, replace, read or import."""
     deletes: set[str] = field(default_factory=set[str])
     replaced: set[str] = field(default_factory=set[str])
     skipped_creates: set[str] = field(default_factory=set[str])
-    condemned: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
-    """Old states that are deleted before their replacement, by identity; set when that is over."""
+    pending_deletion: dict[int, asyncio.Event] = field(default_factory=dict[int, asyncio.Event])
+    """Old states that are deleted before their replacement, by `id()`; set once the deletion has ended."""
     provider_states: dict[str, ResourceState] = field(default_factory=dict[str, "ResourceState"])
-    _replace_keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     identities: Identities = field(init=False)
-    _companions: Companions = field(init=False)
+    _replace_keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    _dependents: Dependents = field(init=False)
 
     def __post_init__(self) -> None:
         self.identities = Identities(self.stack, self.project, self.olds)
-        self._companions = Companions(self.graph, self.olds, self.registry)
+        self._dependents = Dependents(self.graph, self.olds, self.registry)
 
-    # --- what is asked -----------------------------------------------------------------------------------------------
+    # --- requests of the program --------------------------------------------------------------------------------------
 
     async def register(self, goal: Goal) -> tuple[ResourceState, Sequence[Step]]:
-        """The steps towards the goal and the state that they lead to. Raises `Refused` or `ProviderError`."""
+        """The state that the goal leads to and the steps to it. Raises `Refused` or `ProviderError`."""
         urn, old, alias = self._identify(goal.parent, goal.type, goal.name, goal.aliases)
         new = state_of(goal, urn, old, alias)
         if urns.is_provider_type(goal.type):
@@ -115,10 +91,10 @@ class StepGenerator:
             if alias:
                 self.provider_states[alias] = new
                 self.registry.rename(alias, urn)
-        return new, await self._steps(goal, urn, old, new)
+        return new, await self._steps(goal, old, new)
 
     def read(self, goal: ReadGoal) -> tuple[ResourceState, Sequence[Step]]:
-        """The steps to look at somebody else's resource."""
+        """The state of an external resource, and the steps that read it. Raises `Refused`."""
         urn, old, alias = self._identify(goal.parent, goal.type, goal.name, ())
         new = ResourceState(
             urn=urn,
@@ -136,8 +112,7 @@ class StepGenerator:
             stack_trace=goal.stack_trace,
         )
         if old is not None and not old.external and old.id != goal.id:
-            self.decided[urn] = "replace"
-            self.replaced.add(urn)
+            self._decide_replace(urn)
             return new, [ReadReplacement(old, new), Replace(old, new)]
         self.decided[urn] = "read"
         return new, [Read(old, new)]
@@ -152,100 +127,58 @@ class StepGenerator:
             self._refuse(str(conflict), conflict.urn)
 
     def is_operated_on(self, urn: str) -> bool:
-        """Whether this run has met the resource, under its present name or an earlier one."""
+        """Whether this deployment has a decision, other than create, about an old resource."""
         return self.decided.get(self.identities.present(urn), "create") != "create"
 
-    # --- what to do about it -----------------------------------------------------------------------------------------
+    # --- decisions ----------------------------------------------------------------------------------------------------
 
-    async def _steps(self, goal: Goal, urn: str, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
-        provider = await self._provider_of(new)
-        if not self._is_targeted(new):
-            return self._steps_untargeted(urn, old, new)
+    async def _steps(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        transition = Transition(goal, old, new, await self._provider_of(new), self.events)
+        urn = new.urn
+        if not self.options.targets_resource(new):
+            return self._steps_untargeted(old, new)
         previous_id = (old.import_id or old.id) if old else ""
         if goal.custom and goal.import_id and (old is None or old.external or previous_id != goal.import_id):
-            return self._steps_to_import(goal, urn, old, new)
-        seed = os.urandom(32)
-        await self._check(provider, goal, urn, old, new, seed)
+            return self._steps_to_import(old, new)
+        await transition.check(as_new=self._is_checked_as_new(urn, old))
         if self.options.targets and self.options.target_dependents:
             self.options.targets.add(urn)
         if urn in self.deletes and old is not None:
-            return self._steps_to_recreate(urn, old, new)
+            return self._steps_to_recreate(old, new)
         if old is None:
             self.decided[urn] = "create"
             return [Create(None, new)]
         if old.external:
             self.decided[urn] = "replace"
             return [CreateReplacement(old, new), Replace(old, new)]
-        diff = await self._diff(provider, goal, urn, old, new)
+        diff = await self._diff(transition, old)
         if urn in self.deletes:
-            # While the provider compared, a dependency was found to need a replacement that takes this one along.
-            return self._steps_to_recreate(urn, old, new)
-        return await self._steps_for_diff(provider, goal, urn, old, new, diff, seed)
+            # While the provider compared, the replacement of a dependency came to include this resource.
+            return self._steps_to_recreate(old, new)
+        return await self._steps_for_diff(transition, old, diff)
 
-    def _steps_to_recreate(self, urn: str, old: ResourceState, new: ResourceState) -> Sequence[Step]:
-        self.deletes.discard(urn)
-        self._decide_replace(urn)
-        keys = self._replace_keys.get(urn, [])
+    def _is_checked_as_new(self, urn: str, old: ResourceState | None) -> bool:
+        return old is None or old.external or urn in self.deletes or self.options.forces_replacement(urn, old)
+
+    def _steps_to_recreate(self, old: ResourceState, new: ResourceState) -> Sequence[Step]:
+        self.deletes.discard(new.urn)
+        self._decide_replace(new.urn)
+        keys = self._replace_keys.get(new.urn, [])
         return [Replace(old, new), CreateReplacement(old, new, keys=keys)]
 
-    async def _check(
-        self,
-        provider: Provider | None,
-        goal: Goal,
-        urn: str,
-        old: ResourceState | None,
-        new: ResourceState,
-        seed: bytes,
-    ) -> None:
-        if provider is None:
-            if old is not None:
-                new.inputs = self._without_ignored(urn, goal, old)
-            return
-        fresh = old is None or old.external or urn in self.deletes or self._is_replace_target(urn, old)
-        if fresh or old is None:
-            checked = await provider.check(urn, {}, goal.properties, seed)
-        else:
-            checked = await provider.check(urn, old.inputs, self._without_ignored(urn, goal, old), seed)
-        self._accept(checked, new)
-
-    def _accept(self, checked: Checked, new: ResourceState) -> None:
-        if checked.failures:
-            for failure in checked.failures:
-                self.events.error(check_message(new, failure), new.urn)
-            raise Refused
-        new.inputs = checked.inputs
-
-    def _without_ignored(self, urn: str, goal: Goal, old: ResourceState) -> Properties:
-        if not goal.ignore_changes:
-            return goal.properties
-        kept, invalid = keep_old(goal.ignore_changes, old.inputs, goal.properties)
-        if invalid:
-            paths = ", ".join(invalid)
-            self.events.info(f'cannot ignore changes in added or removed elements of the path: "{paths}"', urn)
-        return kept
-
-    async def _diff(
-        self, provider: Provider | None, goal: Goal, urn: str, old: ResourceState, new: ResourceState
-    ) -> Diff:
-        if goal.replacement_trigger is not None and old.replacement_trigger is not None:
-            trigger = plain(goal.replacement_trigger)
-            if has_unknowns(trigger) or not equal(trigger, plain(old.replacement_trigger)):
-                return Diff("some", replace_keys=["replacementTrigger"])
-        if self._is_replace_target(urn, old):
+    async def _diff(self, transition: Transition, old: ResourceState) -> Diff:
+        goal = transition.goal
+        if transition.trigger_changed(old):
+            return Diff("some", replace_keys=["replacementTrigger"])
+        if self.options.forces_replacement(transition.urn, old):
             return Diff("some", replace_keys=["id"])
         if any(other in self.replaced for other in goal.replace_with):
             return Diff("some", replace_keys=["replaceWith"])
         if goal.deleted_with in self.replaced:
             return Diff("some", replace_keys=["deletedWith"])
-        if await self._provider_changed(old, new):
+        if await self._provider_changed(old, transition.new):
             return Diff("some", replace_keys=["provider"])
-        if provider is None:
-            return Diff("none" if equal(old.inputs, new.inputs) else "some")
-        try:
-            return await diff_resource(provider, urn, old.id, old.inputs, old.outputs, new.inputs, goal.ignore_changes)
-        except DiffUnavailable as error:
-            self.events.warning(str(error), urn)
-            return Diff("some")
+        return await transition.diff(old)
 
     async def _provider_changed(self, old: ResourceState, new: ResourceState) -> bool:
         if old.provider == new.provider:
@@ -265,39 +198,25 @@ class StepGenerator:
         )
         return diff.replaces
 
-    async def _steps_for_diff(
-        self,
-        provider: Provider | None,
-        goal: Goal,
-        urn: str,
-        old: ResourceState,
-        new: ResourceState,
-        diff: Diff,
-        seed: bytes,
-    ) -> Sequence[Step]:
-        diff = with_replace_on_changes(diff, goal.replace_on_changes, bool(old.init_errors))
+    async def _steps_for_diff(self, transition: Transition, old: ResourceState, diff: Diff) -> Sequence[Step]:
+        urn, new = transition.urn, transition.new
+        diff = with_replace_on_changes(diff, transition.goal.replace_on_changes, bool(old.init_errors))
         if not old.pending_replacement and diff.changes != "some":
             if not old.init_errors:
                 self.decided[urn] = "same"
                 return [Same(old, new)]
-            # Nothing differs, but the resource never became ready: an update goes on waiting for it.
+            # Nothing differs, but the resource never became ready: an update continues to wait for it.
             self.decided[urn] = "update"
             return [Update(old, new, diff=diff)]
         if not diff.replaces and not old.pending_replacement:
             self.decided[urn] = "update"
             return [Update(old, new, diff=diff)]
-        return await self._steps_to_replace(provider, goal, urn, old, new, diff, seed)
+        return await self._steps_to_replace(transition, old, diff)
 
-    async def _steps_to_replace(
-        self,
-        provider: Provider | None,
-        goal: Goal,
-        urn: str,
-        old: ResourceState,
-        new: ResourceState,
-        diff: Diff,
-        seed: bytes,
-    ) -> Sequence[Step]:
+    # --- replacements -------------------------------------------------------------------------------------------------
+
+    async def _steps_to_replace(self, transition: Transition, old: ResourceState, diff: Diff) -> Sequence[Step]:
+        urn, goal, new = transition.urn, transition.goal, transition.new
         if new.protect and old.protect:
             self._refuse_in_update(
                 f'unable to replace resource "{urn}"\nas it is currently marked for protection. To unprotect the '
@@ -313,31 +232,31 @@ class StepGenerator:
             if not self.options.preview:
                 self._refuse(message, urn)
             self.events.warning(message, urn)
-        # Before anything is awaited: whoever looks now must see that this one is being replaced.
+        # Before anything is awaited: a registration that looks now must see that this resource is replaced.
         self._decide_replace(urn)
-        if provider is not None and not self._is_replace_target(urn, old):
+        if transition.provider is not None and not self.options.forces_replacement(urn, old):
             # The old resource's defaults are not the new one's.
-            self._accept(await provider.check(urn, {}, goal.properties, seed), new)
+            await transition.check(as_new=True)
         delete_first = diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace
         if not delete_first:
             return [
                 CreateReplacement(old, new, keys=diff.replace_keys, diff=diff),
                 Replace(old, new, keys=diff.replace_keys, diff=diff),
             ]
-        steps = await self._delete_companions(urn, old)
+        steps = await self._delete_dependents(urn, old)
         if not old.pending_replacement:
-            await self._companions.provider_of(old)
-            steps.append(self._condemn(old))
+            await self._dependents.provider_of(old)
+            steps.append(self._delete_for_replacement(old))
         return [
             *steps,
             Replace(old, new, keys=diff.replace_keys, diff=diff),
             CreateReplacement(old, new, keys=diff.replace_keys, diff=diff),
         ]
 
-    async def _delete_companions(self, urn: str, old: ResourceState) -> list[Step]:
+    async def _delete_dependents(self, urn: str, old: ResourceState) -> list[Step]:
         steps: list[Step] = []
-        for state, keys in reversed(await self._companions.of(old, _Settled(self.decided, self.deletes))):
-            if id(state) in self.condemned or self.identities.present(state.urn) in self.decided:
+        for state, keys in reversed(await self._dependents.of(old, _AnyOf(self.decided, self.deletes))):
+            if id(state) in self.pending_deletion or self.identities.present(state.urn) in self.decided:
                 continue
             if state.protect:
                 self._refuse(
@@ -347,65 +266,56 @@ class StepGenerator:
                     urn,
                 )
             self._replace_keys[state.urn] = keys
-            steps.append(self._condemn(state))
+            steps.append(self._delete_for_replacement(state))
         return steps
 
-    def _condemn(self, state: ResourceState) -> Step:
+    def _delete_for_replacement(self, state: ResourceState) -> Step:
         self.deletes.add(state.urn)
-        self.condemned[id(state)] = asyncio.Event()
+        self.pending_deletion[id(state)] = asyncio.Event()
         return DeleteForReplacement(state, None)
 
     def _decide_replace(self, urn: str) -> None:
         self.decided[urn] = "replace"
         self.replaced.add(urn)
 
-    # --- imports -----------------------------------------------------------------------------------------------------
+    # --- imports ------------------------------------------------------------------------------------------------------
 
-    def _steps_to_import(self, goal: Goal, urn: str, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
-        self.decided[urn] = "import"
-        if old is None or urn in self.deletes:
+    def _steps_to_import(self, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        self.decided[new.urn] = "import"
+        if old is None or new.urn in self.deletes:
             return [Import(None, new)]
-        self.replaced.add(urn)
+        self.replaced.add(new.urn)
         return [ImportReplacement(old, new), Replace(old, new)]
 
     async def after_import(self, goal: Goal, imported: ResourceState) -> tuple[ResourceState, Sequence[Step]]:
-        """The steps from an imported resource to its goal; none if it is as the program declares it."""
+        """The state that the goal leads to and the steps to it from an imported resource; none if nothing differs.
+
+        Raises `Refused`, or `ProviderError` if the resource would have to be replaced.
+        """
         new = replace(
             state_of(goal, imported.urn, imported, ""), aliases=imported.aliases, import_id=imported.import_id
         )
-        provider = await self._provider_of(new)
-        seed = os.urandom(32)
-        await self._check(provider, goal, new.urn, imported, new, seed)
-        diff = await self._diff(provider, goal, new.urn, imported, new)
-        steps = await self._steps_for_diff(provider, goal, new.urn, imported, new, diff, seed)
+        transition = Transition(goal, imported, new, await self._provider_of(new), self.events)
+        await transition.check(as_new=self._is_checked_as_new(new.urn, imported))
+        diff = await self._diff(transition, imported)
+        steps = await self._steps_for_diff(transition, imported, diff)
         if any(isinstance(step, Replace) for step in steps):
             raise ProviderError(
                 f"the imported resource differs in {', '.join(diff.replace_keys)}, which cannot be changed in place"
             )
         return (imported, []) if isinstance(steps[0], Same) else (new, steps)
 
-    # --- targets -----------------------------------------------------------------------------------------------------
+    # --- targets ------------------------------------------------------------------------------------------------------
 
-    def _is_targeted(self, new: ResourceState) -> bool:
-        if self.options.targets is None or urns.is_provider_type(new.type) or new.type == urns.ROOT_TYPE:
-            return True
-        return new.urn in self.options.targets or (
-            self.options.target_dependents and any(urn in self.options.targets for urn in new.dependency_urns)
-        )
-
-    def _is_replace_target(self, urn: str, old: ResourceState | None) -> bool:
-        targets = self.options.replace_targets
-        return (targets is not None and urn in targets) or (old is not None and old.taint)
-
-    def _steps_untargeted(self, urn: str, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
-        self.decided[urn] = "same"
+    def _steps_untargeted(self, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        self.decided[new.urn] = "same"
         if old is not None:
             return [*self._carry_dependencies(old), Untargeted(old, carried_over(old))]
-        self.skipped_creates.add(urn)
+        self.skipped_creates.add(new.urn)
         return [SkippedCreate(None, new)]
 
     def _carry_dependencies(self, state: ResourceState) -> list[Step]:
-        """Steps that keep what an untargeted resource depends on, where the program has dropped it."""
+        """Steps that keep the dependencies of an untargeted resource that the program no longer declares."""
         steps: list[Step] = []
         for urn in state.dependency_urns:
             old = self.olds.get(urn)
@@ -417,7 +327,7 @@ class StepGenerator:
         return steps
 
     def check_skipped(self, step: Step) -> None:
-        """Refuse a step that needs a resource which `--target` leaves out. Raises `Refused` in an update."""
+        """Refuse a step whose resource depends on one that `--target` leaves out. Raises `Refused` in an update."""
         if not self.skipped_creates or step.new is None or isinstance(step, SkippedCreate):
             return
         for urn in step.new.dependency_urns:
@@ -426,7 +336,7 @@ class StepGenerator:
                     f"Resource '{step.urn}' depends on '{urn}' which was not specified in --target list.", step.urn
                 )
 
-    # --- small print -------------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------------------------------
 
     async def _provider_of(self, state: ResourceState) -> Provider | None:
         if not state.custom:

@@ -1,19 +1,16 @@
-"""What a program asks for, as the monitor hands it to the step generator."""
+"""Goals: the resources that a program registers and reads, as the monitor passes them to the step generator."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
+from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, PropertyValue
-
-if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """An earlier name of a resource: a whole URN, or what of name, type, parent, stack and project was different."""
+    """An alias of a resource: an earlier URN, or those of name, type, parent, stack and project that were different."""
 
     urn: str = ""
     name: str = ""
@@ -26,7 +23,7 @@ class Alias:
 
 @dataclass(slots=True, kw_only=True)
 class Goal:
-    """A resource as the program declares it. Field names are those of `ResourceState`; None is "not said"."""
+    """A resource as the program declares it. Field names are those of `ResourceState`; None means not set."""
 
     type: str
     name: str
@@ -53,7 +50,7 @@ class Goal:
     stack_trace: list[str] = field(default_factory=list[str])
 
     def inherit(self, parent: Goal) -> None:
-        """Take over from the parent what a child has unless it says otherwise; timeouts are not among it."""
+        """Take over the parent's options where the child does not set them; timeouts are not inherited."""
         if self.protect is None:
             self.protect = parent.protect
         if self.retain_on_delete is None:
@@ -63,7 +60,7 @@ class Goal:
 
 @dataclass(slots=True, kw_only=True)
 class ReadGoal:
-    """A resource of somebody else's that the program refers to."""
+    """An external resource that the program reads."""
 
     id: str
     type: str
@@ -78,9 +75,7 @@ class ReadGoal:
 
 
 def state_of(goal: Goal, urn: str, old: ResourceState | None, alias: str) -> ResourceState:
-    """The state that the goal asks for, before any provider has seen it."""
-    from pulumi_embedded.storage.checkpoint import ResourceState
-
+    """The state that the goal asks for, before a provider has checked it."""
     return ResourceState(
         urn=urn,
         type=goal.type,
@@ -111,5 +106,5 @@ def state_of(goal: Goal, urn: str, old: ResourceState | None, alias: str) -> Res
 
 
 def carried_over(old: ResourceState) -> ResourceState:
-    """A copy of an old state to stand in the new snapshot."""
+    """A copy of an old state for the new snapshot; the step that carries it over fills in the id."""
     return replace(old, id="")

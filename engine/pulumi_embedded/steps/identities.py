@@ -1,4 +1,4 @@
-"""Which old resource a resource of the program is: by its URN, or by an earlier one."""
+"""Matches the resources of the program with those of the old state, by URN or by alias."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulumi_embedded.steps.goals import Alias
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class Conflict(Exception):
@@ -25,23 +25,23 @@ class Conflict(Exception):
 
 @dataclass(slots=True)
 class Identities:
-    """The URNs of one deployment, and the old resources (`olds`, by URN) that they were found to be."""
+    """The URNs of one deployment, and the old resources (`olds`, by URN) that they match."""
 
     stack: str
     project: str
     olds: dict[str, ResourceState]
     claimed: set[str] = field(default_factory=set[str])
     _renamed: dict[str, str] = field(default_factory=dict[str, str])
-    """The present URN by the old one under which a resource was found."""
+    """The present URNs, by the old URN of the resource that was found by an alias."""
     _old_urns: dict[str, str] = field(default_factory=dict[str, str])
-    """The other way round."""
+    """The old URNs, by present URN."""
 
     def present(self, urn: str) -> str:
-        """What an old URN is called now."""
+        """The present URN of an old one."""
         return self._renamed.get(urn, urn)
 
     def claim(self, parent: str, type_: str, name: str) -> str:
-        """The URN of a resource that is met for the first time. Raises `Conflict`."""
+        """The URN of a resource that is registered for the first time. Raises `Conflict`."""
         if parent and parent not in self.claimed:
             raise Conflict(f"could not find parent resource {parent}", "")
         urn = urns.make(self.stack, self.project, parent, type_, name)
@@ -51,7 +51,10 @@ class Identities:
         return urn
 
     def find_old(self, urn: str, parent: str, aliases: Sequence[Alias]) -> tuple[ResourceState | None, str]:
-        """The old resource, and the earlier URN under which it stands there if it has changed. Raises `Conflict`."""
+        """The old resource, and its old URN if that is another one. Raises `Conflict`.
+
+        Without an old resource the result is None and an empty string.
+        """
         if urn in self._renamed:
             raise Conflict(
                 f"Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{self._renamed[urn]}'",

@@ -1,10 +1,10 @@
-"""`import --file`: resources that exist already, taken into the state as a list of them says.
+"""`import --file`: imports existing resources that a JSON file lists.
 
     {"nameTable": {"<name>": "<urn>"},
      "resources": [{"type", "name", "id", "parent"?, "provider"?, "version"?, "properties"?, "inputs"?, "outputs"?}]}
 
-`parent` and `provider` are names, of the name table or of the list. With `outputs`, the entry is taken as it is and the
-provider is not asked; without, it is read. Secrets stand in it as in a state file, with their plaintext.
+`parent` and `provider` are keys of the name table. A resource with `outputs` is imported as it is; one without is read
+from its provider. Secrets have the form that they have in a state file, with their plaintext.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ImportEntry:
-    """One resource to take in."""
+    """One resource to import."""
 
     type: str
     name: str
@@ -34,18 +34,18 @@ class ImportEntry:
     """The URN of a provider in the state, or empty for the package's default one."""
     version: str = ""
     properties: list[str] = field(default_factory=list[str])
-    """The inputs to keep; empty keeps all."""
+    """The names of the inputs to keep; empty keeps all."""
     inputs: Properties = field(default_factory=dict[str, PropertyValue])
     outputs: Properties | None = None
 
 
 class PlannedImport(Import):
-    """Takes a resource in as an import file says."""
+    """Imports a resource as an entry of an import file says."""
 
     entry: ImportEntry | None = None
 
     async def apply(self, context: StepContext) -> None:
-        """Trust the outputs that the file gives; else read, and fill in the inputs that the provider cannot tell."""
+        """Use the outputs in the file, or read the resource and add inputs that the provider does not return."""
         new = new_state(self)
         entry = self.entry
         assert entry is not None
@@ -62,7 +62,7 @@ class PlannedImport(Import):
 
 
 def parse_import_file(document: object) -> Iterator[ImportEntry]:
-    """The entries of an import file, parents before children as they stand. Raises StateError."""
+    """The entries of an import file, in its order. Raises StateError."""
     if not isinstance(document, dict):
         raise StateError("the import file is not a JSON object with `resources`")
     content = cast("dict[str, Any]", document)
@@ -79,7 +79,7 @@ def _entry(resource: dict[str, Any], names: dict[str, str], where: str) -> Impor
         if not isinstance(resource.get(required), str) or not resource[required]:
             raise StateError(f"{where} of the import file has no {required!r}")
     if resource.get("component") or resource.get("remote"):
-        raise StateError(f"{where} of the import file is a component, and only custom resources can be imported here")
+        raise StateError(f"{where} of the import file is a component; only custom resources can be imported")
     urns: dict[str, str] = {}
     for reference in ("parent", "provider"):
         name = resource.get(reference)
@@ -109,4 +109,4 @@ def _properties(document: dict[str, Any]) -> Properties:
 
 
 def _refuse_ciphertext(_: str) -> str:
-    raise MalformedValue("a secret in an import file needs its plaintext")
+    raise MalformedValue("a secret in an import file must have its plaintext")

@@ -1,4 +1,4 @@
-"""The operations that look at single resources: reads, refreshes and imports."""
+"""The steps that read a resource: read, refresh and import."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pulumi_embedded.steps.steps import Step, StepContext, mark_secret_outputs, 
 from pulumi_embedded.values import UNKNOWN_STRING, equal
 
 if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class Read(Step):
-    """Look at a resource that belongs to somebody else."""
+    """Read an external resource."""
 
     op = "read"
 
     async def apply(self, context: StepContext) -> None:
-        """Call the provider's read, in a preview too; only an unknown id cannot be looked at."""
+        """Call the provider's read, also in a preview, unless the id is still unknown."""
         new = new_state(self)
         if new.id == UNKNOWN_STRING:
             new.outputs = {}
@@ -39,31 +39,31 @@ class Read(Step):
 
 
 class ReadReplacement(Read):
-    """Look at a resource that takes the place of one of our own, which is deleted at the end."""
+    """Read an external resource that replaces a managed one, which is deleted at the end of the deployment."""
 
     op = "read-replacement"
     logical = False
 
     async def apply(self, context: StepContext) -> None:
-        """Read, and mark the old one for deletion."""
+        """Read, and mark the old resource for deletion."""
         await Read.apply(self, context)
         old_state(self).delete = True
 
 
 class Refresh(Step):
-    """Bring the state of a resource up to date with the world."""
+    """Read a resource and update its state."""
 
     op = "refresh"
     logical = False
 
     @property
     def resource(self) -> ResourceState:
-        """The old state: the new one may be gone."""
+        """The old state; there is no new one if the resource no longer exists."""
         return old_state(self)
 
     @property
     def result_op(self) -> str:
-        """The change that the world has made."""
+        """The change that the refresh found: same, update or delete."""
         if self.new is None:
             return "delete"
         if self.old is self.new:
@@ -73,7 +73,7 @@ class Refresh(Step):
         return "same" if self.diff.changes == "none" else "update"
 
     async def apply(self, context: StepContext) -> None:
-        """Call the provider's read; no id means that the resource is gone."""
+        """Call the provider's read; an empty id means that the resource no longer exists."""
         old = old_state(self)
         if not old.custom or urns.is_provider_type(old.type) or old.pending_replacement:
             return
@@ -101,7 +101,7 @@ class Refresh(Step):
             new.modified = now()
         self.new = new
         if not old.external:
-            # The other way round: what would an update of the unchanged program have to change back?
+            # Inverted, the diff of an update that would undo the change shows what has changed.
             diff = await diff_resource(
                 provider, new.urn, new.id, new.inputs, new.outputs, old.inputs, old.ignore_changes
             )
@@ -109,12 +109,12 @@ class Refresh(Step):
 
 
 class Import(Step):
-    """Take over a resource that exists and has no owner yet."""
+    """Import an existing resource."""
 
     op = "import"
 
     async def apply(self, context: StepContext) -> None:
-        """Read the resource; its inputs become the old inputs that the program's are then compared with."""
+        """Call the provider's read; the program's inputs are then compared with those that it returns."""
         new = new_state(self)
         provider = await context.provider_of(new)
         try:
@@ -134,12 +134,12 @@ class Import(Step):
 
 
 class ImportReplacement(Import):
-    """Take over a resource in place of one of our own, which is deleted at the end."""
+    """Import a resource that replaces a managed one, which is deleted at the end of the deployment."""
 
     op = "import-replacement"
     logical = False
 
     async def apply(self, context: StepContext) -> None:
-        """Import, and mark the old one for deletion."""
+        """Import, and mark the old resource for deletion."""
         await Import.apply(self, context)
         old_state(self).delete = True

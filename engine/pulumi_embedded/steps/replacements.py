@@ -1,4 +1,4 @@
-"""Replacements that delete first take along whatever cannot outlive the resource."""
+"""The dependents that have to be replaced with a resource that is deleted before its replacement is created."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pulumi_embedded.providers.provider_api import Provider
     from pulumi_embedded.providers.registry import ProviderRegistry
     from pulumi_embedded.steps.dependencies import DependencyGraph
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 @dataclass(slots=True)
-class Companions:
+class Dependents:
     """Finds the old resources that have to be replaced together with another one."""
 
     graph: DependencyGraph
@@ -33,37 +33,37 @@ class Companions:
                 self._declared.setdefault(urn, []).append(state)
 
     async def of(self, root: ResourceState, settled: Container[str]) -> list[tuple[ResourceState, list[str]]]:
-        """Everything to be replaced with `root`, dependencies first, each with the properties that cause it.
+        """The resources to replace with `root`, dependencies first, each with the properties that cause it.
 
-        That is what is deleted or replaced with it by declaration, and what depends on it through a property whose
-        change the provider answers with a replacement. What this run has `settled` cannot depend on it any more.
+        These are the resources whose `deletedWith` or `replaceWith` names it, and those that depend on it through a
+        property whose change requires a replacement. Resources in `settled` were decided before and are left out.
         """
         found = await self._dependents(root, settled)
-        taken = {id(state) for state, _ in found}
-        return found + [(state, list[str]()) for state in self._declared.get(root.urn, ()) if id(state) not in taken]
+        included = {id(state) for state, _ in found}
+        return found + [(state, list[str]()) for state in self._declared.get(root.urn, ()) if id(state) not in included]
 
     async def _dependents(self, root: ResourceState, settled: Container[str]) -> list[tuple[ResourceState, list[str]]]:
         if root not in self.graph:
             return []
-        going = {root.urn}
+        replaced = {root.urn}
         result: list[tuple[ResourceState, list[str]]] = []
         for state in self.graph.depending_on(root, settled):
-            replaces, keys = await self._would_be_replaced(state, going)
+            replaces, keys = await self._would_be_replaced(state, replaced)
             if replaces:
-                going.add(state.urn)
+                replaced.add(state.urn)
                 result.append((state, keys))
         return result
 
-    async def _would_be_replaced(self, state: ResourceState, going: set[str]) -> tuple[bool, list[str]]:
+    async def _would_be_replaced(self, state: ResourceState, replaced: set[str]) -> tuple[bool, list[str]]:
         if not state.custom or state.external:
             return False, []
-        if state.provider and urns.split_reference(state.provider)[0] in going:
+        if state.provider and urns.split_reference(state.provider)[0] in replaced:
             await self.provider_of(state)
             return True, []
-        if state.deleted_with in going:
+        if state.deleted_with in replaced:
             return True, []
         inputs: dict[str, PropertyValue] = {
-            key: UNKNOWN if going.intersection(state.property_dependencies.get(key, ())) else value
+            key: UNKNOWN if replaced.intersection(state.property_dependencies.get(key, ())) else value
             for key, value in state.inputs.items()
         }
         if not any(value is UNKNOWN for value in inputs.values()):
@@ -76,7 +76,7 @@ class Companions:
         return diff.replaces, diff.replace_keys
 
     async def provider_of(self, state: ResourceState) -> Provider:
-        """The provider of an old resource, started from its old state if this run has not met it."""
+        """The provider of an old resource, started from its old state if the program has not registered it yet."""
         if urns.is_provider_type(state.type):
             await self.registry.same(state, state.inputs)
             return self.registry

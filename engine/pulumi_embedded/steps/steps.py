@@ -1,7 +1,7 @@
-"""The operations that change single resources; `reading_steps` has those that look at them.
+"""The steps that change a resource; `reading_steps` has those that read one.
 
-A step knows how to do its operation, not when or why. Applying it fills in its new state: id, outputs, times. One that
-fails raises `ProviderError`; `InitFailed` means that the resource exists, and that the new state says so.
+A step carries out one operation on one resource. Applying it completes the new state: id, outputs and times. A step
+that fails raises `ProviderError`; `InitFailed` means that the resource exists, and the new state is complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, P
 from pulumi_embedded.values import Properties, Secret
 
 if TYPE_CHECKING:
-    from pulumi_embedded.storage.checkpoint import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState
 
 
 class StepContext(Protocol):
@@ -36,12 +36,12 @@ class StepContext(Protocol):
         ...
 
     def warn(self, message: str, urn: str) -> None:
-        """Tell the user."""
+        """Report a warning about a resource."""
         ...
 
 
 def now() -> str:
-    """The present time as state files write it."""
+    """The current time in the format of state files."""
     return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
@@ -57,11 +57,11 @@ class Step:
 
     op: ClassVar[str]
     logical: ClassVar[bool] = True
-    """Whether it counts as one change of the program's; a replacement's parts do not."""
+    """Whether it counts as a change; the parts of a replacement do not."""
 
     @property
     def resource(self) -> ResourceState:
-        """The newest state that there is of the resource."""
+        """The new state of the resource, or the old one if there is no new one."""
         state = self.new or self.old
         assert state is not None
         return state
@@ -73,16 +73,16 @@ class Step:
 
     @property
     def provider(self) -> str:
-        """The reference of the provider that does the operation."""
+        """The reference of the provider that carries out the operation."""
         return self.resource.provider
 
     @property
     def internal(self) -> bool:
-        """Whether users do not get to see it."""
+        """Whether displays leave it out."""
         return urns.is_default_provider(self.urn)
 
     async def apply(self, context: StepContext) -> None:
-        """Do it."""
+        """Carry out the operation. Raises `ProviderError`."""
         raise NotImplementedError
 
 
@@ -105,12 +105,12 @@ def old_state(step: Step) -> ResourceState:
 
 
 class Same(Step):
-    """Nothing differs, except perhaps what only the engine keeps."""
+    """The resource is unchanged, except perhaps for resource options that only the engine uses."""
 
     op = "same"
 
     async def apply(self, context: StepContext) -> None:
-        """Carry id and outputs over."""
+        """Carry over id and outputs."""
         old, new = both_states(self)
         new.id, new.outputs = old.id, old.outputs
         if urns.is_provider_type(new.type):
@@ -118,18 +118,18 @@ class Same(Step):
 
 
 class Untargeted(Step):
-    """The resource is not among those that the user named; its old state is carried over as it is."""
+    """`--target` does not include the resource: its old state is carried over unchanged."""
 
     op = "same"
 
     async def apply(self, context: StepContext) -> None:
-        """Carry everything over."""
+        """Carry over id and outputs."""
         old, new = both_states(self)
         new.id, new.outputs = old.id, old.outputs
 
 
 class SkippedCreate(Step):
-    """The resource would be new, but it is not among those that the user named. It leaves no trace in the state."""
+    """`--target` does not include the resource, which does not exist yet: nothing is written to the state."""
 
     op = "same"
 
@@ -138,12 +138,12 @@ class SkippedCreate(Step):
 
 
 class Create(Step):
-    """Make a resource."""
+    """Create a resource."""
 
     op = "create"
 
     async def apply(self, context: StepContext) -> None:
-        """Call the provider's create; a component just is."""
+        """Call the provider's create; a component needs none."""
         new = new_state(self)
         failed: InitFailed | None = None
         if new.custom:
@@ -161,21 +161,21 @@ class Create(Step):
 
 
 class CreateReplacement(Create):
-    """Make the resource that takes the place of the old one, which is deleted before, or at the end."""
+    """Create the replacement of a resource that is deleted before it, or at the end of the deployment."""
 
     op = "create-replacement"
     logical = False
 
     @property
     def pends_delete(self) -> bool:
-        """Whether the old resource is still there and is deleted at the end."""
+        """Whether the old resource still exists and is deleted at the end."""
         return not old_state(self).pending_replacement
 
     async def apply(self, context: StepContext) -> None:
-        """Create, and mark the old one for deletion."""
+        """Create, and mark the old resource for deletion."""
         old = old_state(self)
         try:
-            # Spelled out: a dataclass with slots is made anew, which breaks the short form of super.
+            # Not super(): a dataclass with slots is a new class, which breaks the form without arguments.
             await Create.apply(self, context)
         except InitFailed:
             self._mark(old)
@@ -188,7 +188,7 @@ class CreateReplacement(Create):
 
 
 class Replace(Step):
-    """Tells that a resource is replaced; the creation and the deletion are steps of their own."""
+    """Reports that a resource is replaced; its creation and its deletion are steps of their own."""
 
     op = "replace"
 
@@ -197,7 +197,7 @@ class Replace(Step):
 
 
 class Update(Step):
-    """Change a resource in place."""
+    """Update a resource in place."""
 
     op = "update"
 
@@ -226,12 +226,12 @@ class Update(Step):
 
 
 class Delete(Step):
-    """Remove a resource that the program no longer declares."""
+    """Delete a resource that the program no longer declares."""
 
     op = "delete"
 
     async def apply(self, context: StepContext) -> None:
-        """Call the provider's delete, unless the resource is only a reference, kept, or gone with another one."""
+        """Call the provider's delete, unless the resource is external, retained or deleted with another one."""
         old = old_state(self)
         if self.logical and old.protect:
             raise DeleteProtected(old.urn)
@@ -242,42 +242,42 @@ class Delete(Step):
 
 
 class DeleteReplaced(Delete):
-    """Remove a resource that was replaced."""
+    """Delete a resource that was replaced."""
 
     op = "delete-replaced"
     logical = False
 
 
 class DeleteForReplacement(DeleteReplaced):
-    """Remove a resource before its replacement is made; the state remembers that one is due."""
+    """Delete a resource before its replacement is created; the state records that one is pending."""
 
     async def apply(self, context: StepContext) -> None:
-        """Delete, and mark the replacement as pending."""
+        """Delete, and record the pending replacement."""
         await Delete.apply(self, context)
         old_state(self).pending_replacement = True
 
 
 class Discard(Delete):
-    """Forget a resource that was only read."""
+    """Remove an external resource from the state."""
 
     op = "discard"
 
 
 class DiscardReplaced(DeleteReplaced):
-    """Forget a resource that was only read, after another one has taken its place."""
+    """Remove an external resource that was replaced from the state."""
 
     op = "discard-replaced"
 
 
 class RemovePendingReplace(Step):
-    """Forget a resource that was deleted for a replacement that the program no longer wants."""
+    """Remove a resource from the state that was deleted for a replacement that is no longer needed."""
 
     op = "remove-pending-replace"
     logical = False
 
     @property
     def internal(self) -> bool:
-        """Always: the resource is gone since the run before."""
+        """Always: an earlier deployment has deleted the resource."""
         return True
 
     async def apply(self, context: StepContext) -> None:
@@ -296,7 +296,7 @@ class DeleteProtected(ProviderError):
 
 
 def mark_secret_outputs(state: ResourceState) -> None:
-    """Make secret what the resource declares secret, and every output whose same-named input is."""
+    """Mark outputs as secret that are declared secret, or whose input of the same name is."""
     names = {name for name in state.additional_secret_outputs if name != "id"}
     names.update(name for name, value in state.inputs.items() if isinstance(value, Secret))
     marked = {

@@ -1,4 +1,4 @@
-"""The resources that `--target` and `--replace` name: URNs, with `*` within a part of one and `**` across parts."""
+"""URN patterns of `--target` and `--replace`: `*` matches within a part of a URN, `**` across parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Targets:
-    """A set of URNs, some of them patterns."""
+    """A set of URNs and URN patterns."""
 
     def __init__(self, targets: Iterable[str]) -> None:
         self.literals: set[str] = set()
@@ -29,5 +29,5 @@ class Targets:
         return urn in self.literals or any(pattern.fullmatch(urn) for pattern in self._patterns)
 
     def add(self, urn: str) -> None:
-        """Name one more resource."""
+        """Add the URN of one more resource."""
         self.literals.add(urn)

@@ -1,1 +1,1 @@
-"""What stands on disk: projects, stack configuration, checkpoints, the journal, locks and secrets."""
+"""Files of projects and stacks: Pulumi.yaml, stack config, checkpoints, the journal, locks and secrets."""

@@ -1,10 +1,10 @@
-"""The file backend: stacks, backups and history in the CLI's own layout, so that either engine can go on.
+"""The file backend: stacks, backups and history in the CLI's own layout, so that both engines can use them.
 
-Under the folder that the URL names:
+In the folder that the URL names:
 
     .pulumi/meta.yaml                                                      version: 1, stacks belong to projects
-    .pulumi/stacks/<project>/<stack>.json[.gz]                             the checkpoint; .bak is the one before
-    .pulumi/stacks/<project>/<stack>.journal                               ours: what the checkpoint does not know yet
+    .pulumi/stacks/<project>/<stack>.json[.gz]                             the checkpoint; .bak is the previous one
+    .pulumi/stacks/<project>/<stack>.journal                               ours: changes since the checkpoint
     .pulumi/locks/organization/<project>/<stack>/<uuid>.json               see `locks.py`
     .pulumi/history/<project>/<stack>/<stack>-<ns>.{history,checkpoint}.json   one pair per update
     .pulumi/backups/<project>/<stack>/<stack>.<ns>.json                    the checkpoint after every update
@@ -15,55 +15,31 @@ Files are 0600, folders 0700, and every file is replaced as a whole.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import json
 import os
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import ProjectError, StateError
 from pulumi_embedded.storage import journal_file, locks
-from pulumi_embedded.storage.checkpoint import (
-    Crypter,
-    CrypterOf,
-    Snapshot,
-    dump_checkpoint,
-    load_checkpoint,
-    load_deployment,
-)
+from pulumi_embedded.storage.checkpoint import Crypter, CrypterOf, dump_checkpoint, load_checkpoint, load_deployment
 from pulumi_embedded.storage.durable import copy_atomically, make_private_folder, write_atomically
+from pulumi_embedded.storage.history import Update, read_history, record_update, remove_history
 from pulumi_embedded.storage.journal import Journal, Rebuilt, rebuild
 from pulumi_embedded.storage.markup import read_mapping
+from pulumi_embedded.storage.snapshot import Snapshot
 from pulumi_embedded.storage.stack_reference import ORGANIZATION, StackReference
+from pulumi_embedded.storage.state_files import backup_path, digest_of, encode_document, read_document, with_extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 _LAYOUT_VERSION: Final = 1
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-
-
-@dataclass(frozen=True)
-class Update:
-    """One line of a stack's history. Times are Unix seconds; `config` is as in the stack's config file."""
-
-    kind: str
-    """`update`, `refresh`, `destroy`, `import` or `resource-import`."""
-    start_time: int
-    end_time: int
-    result: str
-    """`succeeded` or `failed`."""
-    config: dict[str, Any]
-    resource_changes: dict[str, int]
-    message: str = ""
 
 
 class FileBackend:
-    """Every stack below one folder. Nothing is written before the first stack is made."""
+    """The stacks in one folder. Nothing is written before the first stack is created."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,11 +64,11 @@ class FileBackend:
         return sorted(found)
 
     def exists(self, stack: StackReference) -> bool:
-        """Whether the stack was made and not removed."""
+        """Whether the stack exists."""
         return self.checkpoint_path(stack).exists()
 
     def create(self, stack: StackReference) -> None:
-        """Make an empty stack. Raises StateError if there is one of that name."""
+        """Create an empty stack. Raises StateError if it exists."""
         self._write_layout()
         with self.lock(stack):
             if self.exists(stack):
@@ -100,10 +76,10 @@ class FileBackend:
             self._write(stack, dump_checkpoint(stack.qualified_name, None, None))
 
     def remove(self, stack: StackReference, *, force: bool = False) -> None:
-        """Forget a stack; its last checkpoint stays as `.bak`.
+        """Remove a stack; its last checkpoint is kept as `.bak`.
 
-        Raises StateError if it still has resources, or creates that were interrupted: what those have made may run, and
-        nothing else knows of it. (The CLI forgets them.)
+        Unless `force` is set, raises StateError if the stack still has resources or pending creates: what an
+        interrupted create has created may still run, and is recorded nowhere else. (The CLI ignores pending creates.)
         """
         with self.lock(stack):
             latest = self._deployment(stack)
@@ -111,52 +87,56 @@ class FileBackend:
             if not force and any(entry.get("type") != "pulumi:pulumi:Stack" for entry in resources):
                 raise StateError(
                     f"stack '{stack}' still has {len(resources)} resources: run `pulumi-embedded destroy` first, or "
-                    "remove it with --force, which forgets them without deleting them"
+                    "remove it with --force, which does not delete them"
                 )
             pending: list[Any] = (latest or {}).get("pending_operations") or []
             creates = [str(entry["resource"]["urn"]) for entry in pending if entry.get("type") == "creating"]
             if creates and not force:
                 raise StateError(
-                    f"stack '{stack}' has creates that were interrupted, and what they have made may still run: "
-                    f"{', '.join(creates)}. Find out with `pulumi-embedded up`, drop them with `pulumi-embedded "
-                    "refresh --clear-pending-creates` once nothing is left, or remove the stack with --force"
+                    f"stack '{stack}' has interrupted creates, whose resources may still run: "
+                    f"{', '.join(creates)}. Run `pulumi-embedded up` to find out, or, if nothing runs, "
+                    "`pulumi-embedded refresh --clear-pending-creates`; or remove the stack with --force"
                 )
             path = self.checkpoint_path(stack)
-            copy_atomically(path, _backup(path))
+            copy_atomically(path, backup_path(path))
             path.unlink()
             for leftover in (self.journal_path(stack), Path(f"{path}.attrs"), path.with_suffix(".pulumi-tags")):
                 leftover.unlink(missing_ok=True)
-            _remove_files(self._history_folder(stack))
+            remove_history(self._history_folder(stack))
 
     # --- state ---
 
     def load(self, stack: StackReference, crypter_of: CrypterOf) -> Snapshot | None:
-        """The stack's snapshot as of now, verified; None if nothing was ever deployed. Raises StateError."""
+        """The stack's current snapshot, verified; None if nothing was ever deployed. Raises StateError."""
         snapshot = load_checkpoint(self._document(stack), crypter_of)
         if snapshot is not None:
-            _name_path(snapshot, self.checkpoint_path(stack))
+            _verify(snapshot, self.checkpoint_path(stack))
         return snapshot
 
     def save(self, stack: StackReference, snapshot: Snapshot, crypter: Crypter | None) -> None:
-        """Replace the stack's checkpoint, keeping the one before as `.bak`. Raises StorageFull."""
+        """Replace the stack's checkpoint and keep the previous one as `.bak`. Raises StorageFull."""
         self._write(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
 
     def start_journal(self, stack: StackReference, base: Snapshot | None, crypter: Crypter | None) -> Journal:
-        """Begin a run that changes the stack, whose lock is held and whose snapshot is `base`. Raises StorageFull."""
+        """Start the journal of an update of the stack, whose lock is held and whose snapshot is `base`.
+
+        Raises StorageFull.
+        """
         if base and crypter and base.secrets_providers and base.secrets_providers.state != crypter.provider_state:
             # The journal is read together with the checkpoint, so both need the same key.
             self.save(stack, base, crypter)
-        return Journal(self.journal_path(stack), base, _digest(self.checkpoint_path(stack)), crypter)
+        return Journal(self.journal_path(stack), base, digest_of(self.checkpoint_path(stack)), crypter)
 
     def finish(self, stack: StackReference, journal: Journal, crypter: Crypter | None) -> Snapshot:
-        """End a run: write its snapshot as the checkpoint, then drop the journal. Raises StorageFull.
+        """End an update: write its snapshot as the checkpoint, then remove the journal. Raises StorageFull.
 
-        When the checkpoint cannot be written the journal stays, and the next command rebuilds the state from it.
+        If the checkpoint cannot be written, the journal is kept, and the next command rebuilds the state from it.
         """
         snapshot = journal.snapshot()
         written = False
         try:
-            data = self._encode(stack, dump_checkpoint(stack.qualified_name, snapshot, crypter))
+            document = dump_checkpoint(stack.qualified_name, snapshot, crypter)
+            data = encode_document(document, self.checkpoint_path(stack))
             journal.seal(hashlib.sha256(data).hexdigest())
             self._write_data(stack, data)
             written = True
@@ -165,9 +145,9 @@ class FileBackend:
         return snapshot
 
     def recover(self, stack: StackReference) -> str | None:
-        """Rebuild the checkpoint if an interrupted run left a journal; returns one line for the user if it did so.
+        """Rebuild the checkpoint if there is the journal of an interrupted update; returns a line for the user then.
 
-        Does nothing while the journal's engine, or any other that may hold the stack's lock, is alive.
+        Does nothing while the process that writes the journal, or one that may hold the stack's lock, is running.
         """
         if any(not lock.owner_is_dead and lock.pid != os.getpid() for lock in self.locks(stack)):
             return None
@@ -182,13 +162,13 @@ class FileBackend:
             return rebuilt.note if rebuilt else None
 
     def export(self, stack: StackReference) -> dict[str, Any]:
-        """What `stack export` prints: `{"version", "deployment"}`, secrets encrypted."""
+        """The document of `stack export`: `{"version", "deployment"}`, with secrets encrypted."""
         document = self._document(stack)
         latest = document.pop("checkpoint").get("latest")
         return document | {"deployment": latest}
 
     def import_deployment(self, stack: StackReference, document: dict[str, Any], crypter_of: CrypterOf) -> Snapshot:
-        """Replace the stack's state by an exported deployment, once it proves readable. Raises StateError."""
+        """Replace the stack's state with an exported deployment. Raises StateError if it is invalid."""
         snapshot = load_deployment(document, crypter_of)
         for state in snapshot.resources:
             _, _, rest = state.urn.partition("urn:pulumi:")
@@ -204,58 +184,45 @@ class FileBackend:
     # --- locks ---
 
     def lock(self, stack: StackReference) -> AbstractContextManager[Path]:
-        """Hold the stack while it changes. Raises LockedError with the owner's name if another engine holds it."""
+        """Hold the stack's lock; the context manager yields its file. Raises LockedError if another engine holds it."""
         return locks.hold(self._lock_folder(stack), stack.name)
 
     def locks(self, stack: StackReference) -> list[locks.Lock]:
-        """Who holds the stack."""
+        """The locks on the stack."""
         return locks.read_locks(self._lock_folder(stack))
 
     def cancel(self, stack: StackReference) -> list[locks.Lock]:
-        """Remove every lock of the stack, and tell whose they were. Its engine, if it still runs, is not stopped."""
+        """Remove and return every lock on the stack. An engine that still runs is not stopped."""
         return locks.clear(self._lock_folder(stack))
 
     # --- history ---
 
     def record(self, stack: StackReference, update: Update) -> None:
-        """Add an update to the history, with a copy of the checkpoint there and one among the backups."""
-        now = time.time_ns()
-        history, backups = self._history_folder(stack), self._root / "backups" / stack.project / stack.name
-        for folder in (history, backups):
-            make_private_folder(folder)
-        source = self.checkpoint_path(stack)
-        extension = source.name.removeprefix(stack.name)
-        entry = {
-            "kind": update.kind,
-            "startTime": update.start_time,
-            "message": update.message,
-            "environment": {},
-            "config": update.config,
-            "version": 0,
-            "result": update.result,
-            "endTime": update.end_time,
-            "resourceChanges": update.resource_changes,
-        }
-        write_atomically(history / f"{stack.name}-{now}.history.json", _compact(entry))
-        copy_atomically(source, history / f"{stack.name}-{now}.checkpoint{extension}")
-        copy_atomically(source, backups / f"{stack.name}.{now}{extension}")
+        """Add an update to the history, with a copy of the checkpoint there and one in the backups."""
+        record_update(
+            update,
+            stack.name,
+            self.checkpoint_path(stack),
+            self._history_folder(stack),
+            self._root / "backups" / stack.project / stack.name,
+        )
 
     def history(self, stack: StackReference) -> Iterator[dict[str, Any]]:
         """The stack's updates, newest first, with the CLI's keys (`kind`, `startTime`, `result`, …)."""
-        paths = self._history_folder(stack).glob("*.history.json*")
-        for path in sorted((path for path in paths if path.suffix in (".json", ".gz")), reverse=True):
-            yield _parse(path, path.read_bytes())
+        return read_history(self._history_folder(stack))
 
     # --- paths ---
 
     def checkpoint_path(self, stack: StackReference) -> Path:
-        """The stack's checkpoint: of several compressions the newest, and the plain one if there is none."""
+        """The stack's checkpoint file: the newest of the plain and compressed ones; the plain one if there is none."""
         plain = self._root / "stacks" / stack.project / f"{stack.name}.json"
-        variants = [path for path in (plain, _suffixed(plain, ".gz"), _suffixed(plain, ".zst")) if path.exists()]
-        return max(variants, key=lambda path: path.stat().st_mtime_ns, default=plain)
+        variants = (plain, with_extension(plain, ".gz"), with_extension(plain, ".zst"))
+        return max(
+            (path for path in variants if path.exists()), key=lambda path: path.stat().st_mtime_ns, default=plain
+        )
 
     def journal_path(self, stack: StackReference) -> Path:
-        """Where a run keeps what the checkpoint does not know yet; the CLI takes no notice of it."""
+        """The journal of an update in progress, or of an interrupted one; the CLI ignores it."""
         return self._root / "stacks" / stack.project / f"{stack.name}.journal"
 
     def _lock_folder(self, stack: StackReference) -> Path:
@@ -267,7 +234,7 @@ class FileBackend:
     # --- files ---
 
     def _document(self, stack: StackReference) -> dict[str, Any]:
-        """The checkpoint, with what the journal of a running or an interrupted engine has to add."""
+        """The checkpoint, with the changes in the journal of a running or interrupted update."""
         rebuilt = self._rebuild(stack)
         if rebuilt:
             return dump_checkpoint(stack.qualified_name, rebuilt.snapshot, None)
@@ -277,7 +244,7 @@ class FileBackend:
         path = self.checkpoint_path(stack)
         try:
             contents = journal_file.read(self.journal_path(stack))
-            digest = _digest(path)
+            digest = digest_of(path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -291,32 +258,28 @@ class FileBackend:
         path = self.checkpoint_path(stack)
         if path.suffix == ".zst":
             raise StateError(
-                f"{path}: compressed with zstd; run any `pulumi up` with PULUMI_DIY_BACKEND_ZSTD unset first"
+                f"{path}: zstd compression is not supported; run `pulumi up` without PULUMI_DIY_BACKEND_ZSTD first"
             )
         try:
-            return _parse(path, path.read_bytes())
+            return read_document(path)
         except FileNotFoundError:
             raise StateError(
-                f"no stack named '{stack}' found; make it with `pulumi-embedded stack init {stack}`"
+                f"no stack named '{stack}' found; create it with `pulumi-embedded stack init {stack}`"
             ) from None
 
     def _deployment(self, stack: StackReference) -> dict[str, Any] | None:
         return self._document(stack).get("checkpoint", {}).get("latest")
 
     def _write(self, stack: StackReference, document: dict[str, Any]) -> None:
-        self._write_data(stack, self._encode(stack, document))
-
-    def _encode(self, stack: StackReference, document: dict[str, Any]) -> bytes:
-        data = _compact(document)
-        return gzip.compress(data, mtime=0) if self.checkpoint_path(stack).suffix == ".gz" else data
+        self._write_data(stack, encode_document(document, self.checkpoint_path(stack)))
 
     def _write_data(self, stack: StackReference, data: bytes) -> None:
         path = self.checkpoint_path(stack)
         make_private_folder(path.parent)
         if path.exists():
-            copy_atomically(path, _backup(path))
+            copy_atomically(path, backup_path(path))
         write_atomically(path, data)
-        # The CLI keeps a checksum of its own files beside them, which would now be wrong.
+        # The CLI's checksum of the previous file would be wrong now.
         Path(f"{path}.attrs").unlink(missing_ok=True)
 
     def _check_layout(self) -> None:
@@ -326,13 +289,13 @@ class FileBackend:
         except FileNotFoundError:
             if any((self._root / "stacks").glob("*.json*")):
                 raise StateError(
-                    f"{self.folder}: stacks without projects; run `pulumi state upgrade` with the Pulumi CLI"
+                    f"{self.folder}: stacks without projects are not supported; run `pulumi state upgrade`"
                 ) from None
             return
         if version == 0:
-            raise StateError(f"{meta}: the layout without projects; run `pulumi state upgrade` with the Pulumi CLI")
+            raise StateError(f"{meta}: stacks without projects are not supported; run `pulumi state upgrade`")
         if version != _LAYOUT_VERSION:
-            raise StateError(f"{meta}: the layout version {version!r} is not known here; a newer Pulumi made it")
+            raise StateError(f"{meta}: the layout version {version!r} is not supported; a newer Pulumi wrote it")
 
     def _write_layout(self) -> None:
         meta = self._root / "meta.yaml"
@@ -341,47 +304,11 @@ class FileBackend:
             write_atomically(meta, f"version: {_LAYOUT_VERSION}\n".encode())
 
 
-def _name_path(snapshot: Snapshot, path: Path) -> None:
+def _verify(snapshot: Snapshot, path: Path) -> None:
+    """Verify the snapshot that was read from this file. Raises StateError that names the file and its backup."""
     try:
         snapshot.verify()
     except StateError as error:
         raise StateError(
-            f"{path}: {error}; repair it with `pulumi state repair`, or go back to {_backup(path).name}"
+            f"{path}: {error}; repair it with `pulumi state repair`, or restore {backup_path(path).name}"
         ) from error
-
-
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        content: object = json.loads(gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data)
-    except (ValueError, OSError, EOFError) as error:
-        raise StateError(f"{path}: damaged ({error}); the state before is in {_backup(path).name}") from error
-    if not isinstance(content, dict):
-        raise StateError(f"{path}: not a JSON object")
-    return cast("dict[str, Any]", content)
-
-
-def _compact(document: dict[str, Any]) -> bytes:
-    # Strings may hold lone surrogates, which are escaped in JSON and have no UTF-8 form.
-    try:
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except UnicodeEncodeError:
-        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _backup(path: Path) -> Path:
-    return _suffixed(path, ".bak")
-
-
-def _suffixed(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _remove_files(folder: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            path.unlink(missing_ok=True)
-        folder.rmdir()

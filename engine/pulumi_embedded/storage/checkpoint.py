@@ -1,6 +1,6 @@
-"""A stack's resources in memory, and the two files they are read from and written to.
+"""The two JSON documents that hold a stack's state: the checkpoint and the export.
 
-Both files hold one *deployment*, `{"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}`:
+Both hold one *deployment*, `{"manifest", "secrets_providers", "resources", "pending_operations", "metadata"}`:
 
 - the export, `{"version": 3, "deployment": {…}}`, what `stack export` prints and `stack import` reads;
 - the checkpoint, `{"version": 3, "checkpoint": {"stack": "organization/<project>/<stack>", "latest": {…}}}`, the
@@ -12,51 +12,31 @@ a round trip in `extra`. Source of the format: `sdk/go/common/apitype/core.go` o
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
+from dataclasses import fields
+from typing import Any, Final, Protocol, cast
 
 from pulumi_embedded.errors import StateError
-from pulumi_embedded.values import (
-    Json,
-    MalformedValue,
-    Properties,
-    PropertyValue,
-    from_checkpoint_json,
-    to_checkpoint_json,
-)
+from pulumi_embedded.storage.snapshot import Manifest, Operation, ResourceState, SecretsProvider, Snapshot
+from pulumi_embedded.values import Json, MalformedValue, from_checkpoint_json, to_checkpoint_json
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-OperationType = Literal["creating", "updating", "deleting", "reading", "importing"]
-"""`importing` is what the CLI writes for an import under way, though it is not in its list."""
-
-ENGINE_VERSION: Final = "v3.259.0"
-"""The CLI whose state format this is. It stands in the manifest, where a newer CLI looks for what an old one wrote."""
-
-_ROOT_STACK_TYPE: Final = "pulumi:pulumi:Stack"
-_PROVIDER_TYPE_PREFIX: Final = "pulumi:providers:"
 _BYTE_STRING: Final = "byteString"
-# A feature marks states that an engine without it would corrupt. `views` and the two prototypes of the CLI are such.
+# A feature marks states that an engine without support for it would corrupt.
 _SUPPORTED_FEATURES: Final = frozenset({"refreshBeforeUpdate", "hooks", "taint", "replaceWith", _BYTE_STRING})
 
 
 class Crypter(Protocol):
-    """What encrypts a stack's secrets (`secrets.PassphraseCrypter`)."""
+    """Encrypts and decrypts a stack's secrets (`secrets.PassphraseCrypter`)."""
 
     @property
     def provider_type(self) -> str:
-        """The name of the secrets provider, as `secrets_providers.type` holds it."""
+        """The secrets provider, as in `secrets_providers.type`."""
         ...
 
     @property
     def provider_state(self) -> dict[str, str]:
-        """What `secrets_providers.state` holds."""
+        """The secrets provider's settings, as in `secrets_providers.state`."""
         ...
 
     def encrypt(self, plaintext: str) -> str:
@@ -69,140 +49,7 @@ class Crypter(Protocol):
 
 
 CrypterOf = Callable[[str, Any], Crypter]
-"""Opens the crypter for a `secrets_providers` entry: type and state (`secrets.crypter_of`)."""
-
-
-@dataclass(slots=True)
-class ResourceState:
-    """One resource as the state knows it. Field names are Pulumi's, times are RFC 3339 strings, timeouts are seconds.
-
-    Two resources may share a URN while one is being replaced: exactly one of them has neither `delete` nor
-    `pending_replacement`.
-    """
-
-    urn: str
-    type: str
-    custom: bool = False
-    id: str = ""
-    inputs: Properties = field(default_factory=dict[str, PropertyValue])
-    outputs: Properties = field(default_factory=dict[str, PropertyValue])
-    parent: str = ""
-    protect: bool = False
-    taint: bool = False
-    external: bool = False
-    delete: bool = False
-    pending_replacement: bool = False
-    dependencies: list[str] = field(default_factory=list[str])
-    property_dependencies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    provider: str = ""
-    """`<urn of the provider>::<id of the provider>`."""
-    init_errors: list[str] = field(default_factory=list[str])
-    additional_secret_outputs: list[str] = field(default_factory=list[str])
-    aliases: list[str] = field(default_factory=list[str])
-    custom_timeouts: dict[str, float] = field(default_factory=dict[str, float])
-    """Any of `create`, `update`, `delete` and `read`."""
-    import_id: str = ""
-    retain_on_delete: bool = False
-    deleted_with: str = ""
-    replace_with: list[str] = field(default_factory=list[str])
-    replacement_trigger: PropertyValue = None
-    created: str = ""
-    modified: str = ""
-    source_position: str = ""
-    stack_trace: list[str] = field(default_factory=list[str])
-    """Source positions, innermost first."""
-    ignore_changes: list[str] = field(default_factory=list[str])
-    hide_diff: list[str] = field(default_factory=list[str])
-    replace_on_changes: list[str] = field(default_factory=list[str])
-    refresh_before_update: bool = False
-    view_of: str = ""
-    resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Fields of a newer Pulumi, kept as they were read."""
-
-    @property
-    def dependency_urns(self) -> Iterator[str]:
-        """Every URN that must stand before this resource in a snapshot; the provider's comes first."""
-        if self.provider:
-            yield self.provider.rpartition("::")[0]
-        if self.parent:
-            yield self.parent
-        yield from self.dependencies
-        for urns in self.property_dependencies.values():
-            yield from urns
-        if self.deleted_with:
-            yield self.deleted_with
-        yield from self.replace_with
-
-
-@dataclass(slots=True)
-class Operation:
-    """Something that an engine had begun, and of which nobody knows whether it happened."""
-
-    resource: ResourceState
-    type: OperationType
-
-
-@dataclass(slots=True)
-class Manifest:
-    """When and by what a deployment was written."""
-
-    time: str = "0001-01-01T00:00:00Z"
-    magic: str = ""
-    version: str = ""
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(slots=True)
-class SecretsProvider:
-    """How a deployment's secrets were encrypted: for a passphrase, `state` is `{"salt": …}`."""
-
-    type: str
-    state: Any
-
-
-@dataclass(slots=True)
-class Snapshot:
-    """All resources of a stack, dependencies before dependents, and what was under way when its engine stopped."""
-
-    manifest: Manifest = field(default_factory=Manifest)
-    secrets_providers: SecretsProvider | None = None
-    resources: list[ResourceState] = field(default_factory=list[ResourceState])
-    pending_operations: list[Operation] = field(default_factory=list[Operation])
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
-    features: list[str] = field(default_factory=list[str])
-    extra: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def root(self) -> ResourceState | None:
-        """The resource of the stack itself, whose outputs are the stack's."""
-        return next((r for r in self.resources if r.type == _ROOT_STACK_TYPE and not r.parent), None)
-
-    def verify(self) -> None:
-        """Raise StateError for what Pulumi refuses: a dangling or later dependency, a duplicate, an id out of place."""
-        if self.manifest.magic != _magic(self.manifest.version):
-            raise StateError("the state's manifest does not fit its version: it was edited or damaged")
-        urns: set[str] = set()
-        live: set[str] = set()
-        providers: set[str] = set()
-        for state in self.resources:
-            if not state.custom and state.id:
-                raise StateError(f"{state.urn} is not a custom resource, but has the id {state.id!r}")
-            if state.type.startswith(_PROVIDER_TYPE_PREFIX):
-                providers.add(f"{state.urn}::{state.id}")
-            if state.provider and state.provider not in providers and not state.pending_replacement:
-                raise StateError(f"{state.urn} refers to the provider {state.provider}, which is not before it")
-            dependencies = (
-                state.dependency_urns if not state.provider else itertools.islice(state.dependency_urns, 1, None)
-            )
-            for dependency in dependencies:
-                if dependency not in urns:
-                    place = "comes after it" if any(r.urn == dependency for r in self.resources) else "is missing"
-                    raise StateError(f"{state.urn} depends on {dependency}, which {place}")
-            if not state.delete and not state.pending_replacement:
-                if state.urn in live:
-                    raise StateError(f"{state.urn} is in the state twice")
-                live.add(state.urn)
-            urns.add(state.urn)
+"""Returns the crypter for the type and state of a `secrets_providers` entry (`secrets.crypter_of`)."""
 
 
 # --- one resource -----------------------------------------------------------------------------------------------------
@@ -220,7 +67,7 @@ _TYPE_OF: Final[dict[str, type]] = {name: type(getattr(ResourceState("", ""), na
 
 
 def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) -> dict[str, Json]:
-    """The resource as it stands in a state file; `encrypt=None` writes secrets in the clear.
+    """The resource as a JSON object of a state file; `encrypt=None` writes secrets in plaintext.
 
     Empty fields are absent, as in the CLI's files.
     """
@@ -239,7 +86,7 @@ def dump_resource(state: ResourceState, encrypt: Callable[[str], str] | None) ->
 
 
 def load_resource(document: object, decrypt: Callable[[str], str] | None) -> ResourceState:
-    """The resource of a state file; with `decrypt=None`, property values stay as the file has them, secrets encrypted.
+    """The resource of a JSON object of a state file; `decrypt=None` leaves property values as they are in the file.
 
     Raises StateError if it lacks its URN or type, or a field has the wrong type.
     """
@@ -279,18 +126,18 @@ def _load_field(name: str, value: Any, decrypt: Callable[[str], str] | None) -> 
 
 
 def dump_deployment(snapshot: Snapshot, crypter: Crypter | None, *, show_secrets: bool = False) -> dict[str, Any]:
-    """`{"version", "deployment"}`, what `stack export` prints.
+    """The export of a snapshot: `{"version", "deployment"}`.
 
-    `crypter` is None for a stack without secrets; then one in the state raises StateError.
+    `crypter` is None for a stack without a passphrase; raises StateError if the snapshot has secrets then.
     """
     deployment, version, features = _dump(snapshot, crypter, show_secrets)
     return {"version": version} | ({"features": features} if features else {}) | {"deployment": deployment}
 
 
 def dump_checkpoint(stack: str, snapshot: Snapshot | None, crypter: Crypter | None) -> dict[str, Any]:
-    """`{"version", "checkpoint"}`, the backend's file; `stack` is `organization/<project>/<stack>`.
+    """The checkpoint of a snapshot: `{"version", "checkpoint"}`; `stack` is `organization/<project>/<stack>`.
 
-    A stack that was never deployed has no snapshot.
+    `snapshot` is None for a stack that was never deployed. Raises StateError as `dump_deployment`.
     """
     if snapshot is None:
         return {"version": 3, "checkpoint": {"stack": stack}}
@@ -326,7 +173,7 @@ def _dump(snapshot: Snapshot, crypter: Crypter | None, show_secrets: bool) -> tu
 
 
 def _features(snapshot: Snapshot) -> set[str]:
-    # A byte string may hide inside a secret, so it is remembered from the file that brought it.
+    # A byte string may be inside a secret, so this feature is taken over from the file that was read.
     features = {_BYTE_STRING} & set(snapshot.features)
     for state in snapshot.resources:
         if state.refresh_before_update:
@@ -341,16 +188,16 @@ def _features(snapshot: Snapshot) -> set[str]:
 
 
 def load_deployment(document: object, crypter_of: CrypterOf | None) -> Snapshot:
-    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets as ciphertexts.
+    """The snapshot of an exported deployment; `crypter_of=None` leaves its secrets encrypted.
 
-    Raises StateError by name for every version and feature not supported.
+    Raises StateError for a version or a feature that is not supported.
     """
     outer = _object(document, "the deployment")
     return _load(outer, outer.get("deployment"), crypter_of)
 
 
 def load_checkpoint(document: object, crypter_of: CrypterOf | None) -> Snapshot | None:
-    """The snapshot of a backend file, None for a stack that was never deployed. Otherwise as `load_deployment`."""
+    """The snapshot of a checkpoint; None for a stack that was never deployed. Otherwise as `load_deployment`."""
     outer = _object(document, "the state file")
     if "checkpoint" not in outer and "latest" in outer:
         raise StateError(_too_old(0))
@@ -392,7 +239,9 @@ def _check_version(outer: dict[str, Any]) -> None:
     if version in (1, 2):
         raise StateError(_too_old(version))
     if version not in (3, 4):
-        raise StateError(f"the state has the version {version!r}; versions 3 and 4 are known. A newer Pulumi wrote it")
+        raise StateError(
+            f"the state has the version {version!r}; only versions 3 and 4 are supported. A newer Pulumi wrote it"
+        )
     if version == 4 and (unknown := sorted(set(outer.get("features") or []) - _SUPPORTED_FEATURES)):
         raise StateError(
             f"the state uses features that are not supported here: {', '.join(unknown)}; use the Pulumi CLI"
@@ -407,7 +256,7 @@ def _too_old(version: int) -> str:
 
 
 class _LazyDecrypter:
-    """Asks for the passphrase only when there is a secret to decrypt, so that others can read a state without one."""
+    """Needs the passphrase only to decrypt a secret, so that a state without secrets is read without one."""
 
     def __init__(self, crypter_of: CrypterOf, provider: SecretsProvider) -> None:
         self._crypter_of, self._provider = crypter_of, provider
@@ -420,12 +269,12 @@ class _LazyDecrypter:
 
 
 def _refuse_ciphertext(_: str) -> str:
-    raise StateError("the state holds an encrypted secret, but names no secrets provider that could decrypt it")
+    raise StateError("the state has an encrypted secret, but no secrets provider to decrypt it")
 
 
 def refuse_secret(_: str) -> str:
-    """Encrypt for a stack without a passphrase: raises StateError."""
-    raise StateError("the state holds a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
+    """The `encrypt` of a stack without a passphrase: raises StateError."""
+    raise StateError("the state has a secret, but the stack has no passphrase; set PULUMI_CONFIG_PASSPHRASE")
 
 
 def _object(document: object, what: str) -> dict[str, Any]:
@@ -439,13 +288,3 @@ def _list(document: dict[str, Any], key: str) -> list[object]:
     if not isinstance(entries, list | None):
         raise StateError(f"{key} in the state is not a list")
     return cast("list[object]", entries or [])
-
-
-def new_manifest() -> Manifest:
-    """The manifest of a deployment that is written now."""
-    now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
-    return Manifest(time=now, magic=_magic(ENGINE_VERSION), version=ENGINE_VERSION)
-
-
-def _magic(version: str) -> str:
-    return hashlib.sha256(version.encode()).hexdigest() if version else ""

@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever is killed, full or switched off in between."""
+"""Atomic, durable file writes: after a crash or on a full disk, a file has its old or its new content."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 PRIVATE_FILE_MODE = 0o600
 PRIVATE_FOLDER_MODE = 0o700
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM})
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM})
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder and its missing parents for the user alone; folders that exist keep their permissions."""
+    """Create a folder and its missing parents with access for the user alone; existing folders are not changed."""
     with named_storage_errors(folder):
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
@@ -28,10 +28,10 @@ def make_private_folder(folder: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes, mode: int | None = PRIVATE_FILE_MODE) -> None:
-    """Replace a file by one with this content, on disk when the call returns. `mode=None` keeps an existing file's.
+    """Replace a file's content; it is on disk when the call returns. `mode=None` keeps the mode of an existing file.
 
-    Of a symbolic link, the file that it leads to is replaced.
-    Raises StorageFull when the disk has no room or refuses; then the old file stands untouched.
+    If the path is a symbolic link, its target is replaced. Raises StorageFull if there is no space or no permission;
+    the old file is unchanged then.
     """
     path = Path(os.path.realpath(path))
     if mode is None:
@@ -48,10 +48,10 @@ def write_atomically(path: Path, data: bytes, mode: int | None = PRIVATE_FILE_MO
 
 
 def copy_atomically(source: Path, target: Path) -> None:
-    """Give the content of a file a second name that later replacements of the first do not touch."""
+    """Copy a file; a later replacement of the source does not change the copy."""
     with _fresh_name(target) as fresh, named_storage_errors(target):
         try:
-            # A link costs no space, and is safe because state files are only ever replaced, never written in place.
+            # A hard link needs no space, and is safe because state files are replaced and never written in place.
             os.link(source, fresh)
             os.chmod(fresh, PRIVATE_FILE_MODE)
         except OSError:
@@ -62,7 +62,7 @@ def copy_atomically(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def _fresh_name(path: Path) -> Generator[Path, None, None]:
-    """A free name beside a file, for what is to take its place; nothing of that name is left behind."""
+    """A temporary path beside a file, which is removed afterwards."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     with contextlib.suppress(OSError):
         fresh.unlink()
@@ -74,14 +74,14 @@ def _fresh_name(path: Path) -> Generator[Path, None, None]:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write every byte at the file's position; the kernel may take them in parts."""
+    """Write all bytes, with as many calls as needed."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on disk: without it, a rename may be undone by a power cut."""
+    """Sync a folder to disk: without it, a power failure may undo a rename."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -91,10 +91,10 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def named_storage_errors(path: Path) -> Generator[None, None, None]:
-    """Turn an OSError that means "no room" or "not allowed" into one StorageFull line with the path."""
+    """Turn an OSError for no space or no permission into StorageFull with the path."""
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise StorageFull(f"cannot write {path}: {error.strerror}; what was there before is unchanged") from error
+        if error.errno in _NOT_WRITABLE:
+            raise StorageFull(f"cannot write {path}: {error.strerror}; the previous content is unchanged") from error
         raise

@@ -1,18 +1,18 @@
-"""What a run has begun and done since the last checkpoint, on disk before anybody relies on it.
+"""The journal: the operations that an update has started and completed since the last checkpoint.
 
-Before a step begins, its intention is in the journal; before it counts as done, so is its result. A step writes nothing
-but its own resource, so it costs the same in a stack of any size; steps that wait at the same time share one fsync.
-After a crash `rebuild` makes the state from the checkpoint and the journal, without the passphrase: secrets stand in
-the journal as in the state, encrypted.
+An operation is written to disk before it starts, and its result before it counts as completed. Each entry has only the
+resource of its operation, so its cost does not depend on the size of the stack; concurrent entries share one fsync.
+After a crash, `rebuild` computes the state from the checkpoint and the journal. It needs no passphrase: secrets in the
+journal are encrypted as in the state.
 
 Entries, after a header with the base checkpoint's digest, the stack and the engine's process:
 
-    {"begin": n, "type": "creating", "resource": {…}}      step n is about to start
-    {"end": n, "resource": {…}?, "removes": place?}        step n is done: a new state, the end of an old one, or both
-    {"fail": n}                                            step n changed nothing
+    {"begin": n, "type": "creating", "resource": {…}}      operation n is about to start
+    {"end": n, "resource": {…}?, "removes": place?}        operation n is completed: a new state, a removed one, or both
+    {"fail": n}                                            operation n changed nothing
     {"rewrite": place, "resource": {…}}                    a state changed: marked for deletion, new outputs
-    {"resolve": urn?}                                      interrupted creates of the base were looked into
-    {"saved": digest}                                      a checkpoint with this digest holds all of the above
+    {"resolve": urn?}                                      pending creates of the base are resolved
+    {"saved": digest}                                      a checkpoint with this digest contains all of the above
 """
 
 from __future__ import annotations
@@ -26,43 +26,40 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import StateError
-from pulumi_embedded.storage.checkpoint import (
-    Crypter,
+from pulumi_embedded.storage.checkpoint import Crypter, dump_resource, load_resource, refuse_secret
+from pulumi_embedded.storage.journal_file import Contents, Entry, JournalFile
+from pulumi_embedded.storage.ledger import Ledger
+from pulumi_embedded.storage.snapshot import (
     Operation,
     OperationType,
     ResourceState,
     SecretsProvider,
     Snapshot,
-    dump_resource,
-    load_resource,
     new_manifest,
-    refuse_secret,
 )
-from pulumi_embedded.storage.journal_file import Contents, Entry, JournalFile
-from pulumi_embedded.storage.ledger import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _RESULT_RESERVE_BYTES: Final = 32 << 10
-"""Room kept free for the result of every step under way: an intention is refused before a result could be lost."""
+"""Space reserved for the result of every operation in progress: an operation is refused before a result is lost."""
 
-# Where a resource was declared changes with every edit of the program; it is not worth a line in the journal.
-_UNREMARKABLE: Final = frozenset({"modified", "source_position", "stack_trace"})
-_REMARKABLE: Final = tuple(f.name for f in dataclasses.fields(ResourceState) if f.name not in _UNREMARKABLE)
+# These change with every edit of the program, and a change of nothing else is not worth an entry.
+_NOT_COMPARED: Final = frozenset({"modified", "source_position", "stack_trace"})
+_COMPARED: Final = tuple(f.name for f in dataclasses.fields(ResourceState) if f.name not in _NOT_COMPARED)
 
 
 class Journal:
-    """The journal of one run, which also keeps the run's resources. Used from one event loop.
+    """The journal of one update, which also tracks the resources of the update. Used from one event loop.
 
-    States are recognised by identity: `removes` and `rewrite` take the very objects of the base snapshot, or those that
-    were given to `end` and `record` before.
+    States are compared by identity: `removes` and `rewrite` take the objects of the base snapshot, or those that were
+    passed to `end` and `record` before.
     """
 
     def __init__(self, path: Path, base: Snapshot | None, base_digest: str, crypter: Crypter | None) -> None:
-        """Start a journal on top of a checkpoint. Raises StorageFull if it cannot be written.
+        """Start a journal for a checkpoint. Raises StorageFull if it cannot be written.
 
-        `crypter` must be the one that the checkpoint was written with; None is for a stack without secrets.
+        `crypter` must be the one of the checkpoint; it is None for a stack without a passphrase.
         """
         self._encrypt: Callable[[str], str] | None = crypter.encrypt if crypter else None
         provider = {"type": crypter.provider_type, "state": crypter.provider_state} if crypter else None
@@ -75,17 +72,17 @@ class Journal:
             "started": datetime.now(timezone.utc).isoformat(),
         }
         self._ledger = Ledger(base)
-        # The states are kept here so that no other object ever gets the identity of one of them.
+        # The states are kept here so that no other object gets the same `id()`.
         self._places = {id(state): (f"b{i}", state) for i, state in enumerate(base.resources if base else [])}
         self._numbers = itertools.count(1)
         self._reserved: dict[int, int] = {}
         self._file = JournalFile(path, header)
 
     async def begin(self, type_: OperationType, state: ResourceState) -> int:
-        """Say that an operation on this resource is about to start; returns its number.
+        """Record that an operation on this resource is about to start; returns its number.
 
-        Raises StorageFull if that could not be written, or if there would be no room for the result; then the operation
-        must not start. So does StateError, if the result is bound to hold a secret and the stack has no passphrase.
+        The operation must not start if this raises: StorageFull if there is no space for this entry or for the result,
+        StateError if the result will have a secret and the stack has no passphrase.
         """
         if self._encrypt is None and state.additional_secret_outputs:
             refuse_secret(", ".join(state.additional_secret_outputs))
@@ -99,10 +96,10 @@ class Journal:
     async def end(
         self, number: int, result: ResourceState | None = None, *, removes: ResourceState | None = None
     ) -> None:
-        """Say what an operation led to: a new state, the end of an old one, or both. Raises StorageFull.
+        """Record the result of an operation: a new state, a removed one, or both. Raises StorageFull.
 
-        create: `result`. Update, read, delete-before-replace that leaves a pending replacement: `result` and `removes`.
-        Delete: `removes`.
+        A create has a `result`, a delete `removes` a state; an update, a read and a delete that leaves a pending
+        replacement have both.
         """
         try:
             entry = self._take(number, result, removes)
@@ -112,9 +109,9 @@ class Journal:
             self._file.release(self._reserved.pop(number, 0))
 
     async def fail(self, number: int) -> None:
-        """Say that an operation failed and changed nothing. Raises StorageFull.
+        """Record that an operation failed and changed nothing. Raises StorageFull.
 
-        An operation whose outcome nobody knows is neither ended nor failed: it stays pending.
+        An operation whose result is not known is neither ended nor failed: it stays pending.
         """
         self._ledger.end(number)
         try:
@@ -123,9 +120,9 @@ class Journal:
             self._file.release(self._reserved.pop(number, 0))
 
     def record(self, result: ResourceState | None, *, removes: ResourceState | None = None) -> None:
-        """Note a change that no operation made: an unchanged resource with new options, or what a refresh found.
+        """Record a change without an operation: an unchanged resource with new options, or the result of a refresh.
 
-        Does not wait for the disk: it is there before the next operation begins, and nothing is lost with it.
+        Does not wait for the disk; the entry is written before the next operation starts.
         """
         if result is not None and removes is not None and _equal(result, removes):
             place = self._forget(removes)
@@ -136,7 +133,7 @@ class Journal:
         self._file.append_soon(self._take(number, result, removes))
 
     def rewrite(self, state: ResourceState) -> None:
-        """Note that a known state was changed in place: `delete` was set, or a component registered its outputs.
+        """Record that a known state was changed in place: marked for deletion, or completed with outputs.
 
         Does not wait for the disk, as `record`.
         """
@@ -146,30 +143,30 @@ class Journal:
     outputs = rewrite
 
     def resolve(self, urn: str | None = None) -> None:
-        """Drop the interrupted creates that the base snapshot came with, all or those of one URN."""
+        """Remove the pending creates of the base snapshot: those of one URN, or all."""
         self._ledger.resolve(urn)
         self._file.append_soon({"resolve": urn})
 
     def snapshot(self) -> Snapshot:
-        """The state as of now: what stands, what is new, what is under way."""
+        """The current state, with operations in progress as pending ones."""
         return self._ledger.snapshot()
 
     async def flush(self) -> None:
-        """Return when everything said so far is on disk. Raises StorageFull."""
+        """Wait until all entries so far are on disk. Raises StorageFull."""
         await self._file.append({"flush": True})
 
     def seal(self, digest: str) -> None:
-        """Say that a checkpoint with this digest, about to be written, holds everything in this journal."""
+        """Record that the checkpoint with this digest, which is about to be written, contains the whole journal."""
         self._file.append_soon({"saved": digest})
 
     def close(self, *, remove: bool) -> None:
-        """Stop. A journal that is not removed is found by the next command, which rebuilds the state from it."""
+        """Close the journal. If it is not removed, the next command rebuilds the state from it."""
         self._file.close(remove=remove)
 
     def _take(self, number: int, result: ResourceState | None, removes: ResourceState | None) -> Entry:
         entry: Entry = {"end": number}
         if result is not None:
-            # First, because it may fail, and then nothing has happened.
+            # First, because it may raise, and nothing may have changed then.
             entry["resource"] = self._dump(result)
         if removes is not None:
             entry["removes"] = self._forget(removes)
@@ -186,7 +183,7 @@ class Journal:
 
 
 def replay(base: Snapshot | None, contents: Contents) -> Ledger:
-    """The ledger that the journal's engine had when it stopped. `base` was loaded with secrets left encrypted."""
+    """The ledger at the end of the journal. `base` was loaded with its secrets left encrypted."""
     ledger = Ledger(base)
     for entry in contents.entries:
         resource = load_resource(entry["resource"], None) if "resource" in entry else None
@@ -209,23 +206,23 @@ def replay(base: Snapshot | None, contents: Contents) -> Ledger:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The state that a killed engine left, and one line about it for the user."""
+    """The state that an interrupted update left, and one line about it for the user."""
 
     snapshot: Snapshot
     note: str
 
 
 def rebuild(checkpoint: Snapshot | None, digest: str, contents: Contents) -> Rebuilt | None:
-    """The state from a checkpoint (its secrets left encrypted, its file's digest) and the journal found beside it.
+    """The state from a checkpoint and the journal of an interrupted update; None if the checkpoint contains everything.
 
-    None if the checkpoint holds everything already. If another engine wrote the checkpoint after the journal's engine
-    died, the checkpoint stands, and what only the journal knows becomes interrupted creates. Raises StateError.
+    `checkpoint` was loaded with its secrets left encrypted; `digest` is that of its file. If another engine has written
+    the checkpoint since, resources that are only in the journal become pending creates. Raises StateError.
     """
     header = contents.header
     if header is None or any(entry.get("saved") == digest for entry in contents.entries):
         return None
     if header.get("journal") != 1:
-        raise StateError(f"the journal has the version {header.get('journal')!r}, which is not known here")
+        raise StateError(f"the journal has the version {header.get('journal')!r}, which is not supported")
     provider = header["secrets_providers"]
     if header["base"] == digest:
         snapshot = replay(checkpoint, contents).snapshot()
@@ -236,17 +233,17 @@ def rebuild(checkpoint: Snapshot | None, digest: str, contents: Contents) -> Reb
         if not found:
             return None
         snapshot.pending_operations.extend(found)
-        what = f"found {len(found)} resources that the state does not know"
+        what = f"found {len(found)} resources that are not in the state"
     if snapshot.secrets_providers is None and provider is not None:
         snapshot.secrets_providers = SecretsProvider(provider["type"], provider["state"])
     elif provider is not None and snapshot.secrets_providers and snapshot.secrets_providers.state != provider["state"]:
         raise StateError(
-            "the journal of an interrupted run was encrypted with another passphrase or salt than the state"
+            "the journal of an interrupted update was encrypted with another passphrase or salt than the state"
         )
     pending = len(snapshot.pending_operations)
     torn = "; its last line was cut off" if contents.torn else ""
     note = (
-        f"{what} from the journal of a run that was interrupted (pid {header['pid']} on {header['hostname']}): "
+        f"{what} from the journal of an interrupted update (pid {header['pid']} on {header['hostname']}): "
         f"{len(snapshot.resources)} resources, {pending} pending operations{torn}"
     )
     return Rebuilt(snapshot, note)
@@ -263,4 +260,4 @@ def _unknown_to(later: Snapshot, contents: Contents) -> list[Operation]:
 
 
 def _equal(left: ResourceState, right: ResourceState) -> bool:
-    return all(getattr(left, name) == getattr(right, name) for name in _REMARKABLE)
+    return all(getattr(left, name) == getattr(right, name) for name in _COMPARED)

@@ -1,9 +1,9 @@
-"""An append-only file of JSON lines that many tasks share: one fsync serves all who wait for it.
+"""An append-only file of JSON lines for many concurrent tasks: lines that wait at the same time share one fsync.
 
-A line is `<crc32, 8 hex> <batch> <index>/<size> <json>`. The checksum covers what follows it; a batch is what was
-written and synced at once, so every batch but the last one must be there whole. Space for the lines that are still to
-come is reserved before it is promised, so that a disk that fills up stops new work, but not the record of work under
-way. Behind the last line there may be NULs (reserved space) or a torn line.
+A line is `<crc32, 8 hex> <batch> <index>/<size> <json>`. The checksum covers the rest of the line. The lines of a batch
+were written and synced together, so every batch but the last one must be complete. Space for later lines is reserved on
+disk, so that a full disk prevents new operations but not the results of those in progress. After the last line there
+may be NULs (reserved space) or an incomplete line.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class _Waiting:
 
 
 class JournalFile:
-    """A journal that one engine writes; a lock on the file tells others that it lives. Used from one event loop."""
+    """A journal file that is being written, and locked while its process runs. Used from one event loop."""
 
     def __init__(self, path: Path, header: Entry) -> None:
-        """Begin the file with a header, on disk when this returns. Raises StorageFull, or StateError if it exists."""
+        """Create the file with a header, on disk when this returns. Raises StorageFull, or StateError if it exists."""
         self._path = path
         make_private_folder(path.parent)
         with named_storage_errors(path):
@@ -53,8 +53,8 @@ class JournalFile:
                 self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE)
             except FileExistsError:
                 with abandoned(path) as is_abandoned:
-                    whose = "an earlier run left its journal; run the command again"
-                    raise StateError(f"{path}: {whose if is_abandoned else 'another engine is at work'}") from None
+                    reason = "left by an interrupted update; run the command again"
+                    raise StateError(f"{path}: {reason if is_abandoned else 'another update is running'}") from None
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._offset = self._allocated = self._promised = 0
         self._batch = 0
@@ -66,7 +66,7 @@ class JournalFile:
         try:
             first = _Waiting(_encode(header), _CHUNK_BYTES, None, None)
             if refusal := self._reserve(first):
-                # A journal without its header could not be read back.
+                # A journal without its header cannot be read.
                 raise refusal
             self._write([_Waiting(first.data, 0, None, None)])
             if self._broken:
@@ -81,9 +81,9 @@ class JournalFile:
         self._thread.start()
 
     async def append(self, entry: Entry, *, reserve_bytes: int = 0) -> None:
-        """Write a line; it is on disk when this returns. `reserve_bytes` promises room for what will follow it.
+        """Write a line, which is on disk when this returns. `reserve_bytes` reserves space for later lines.
 
-        Raises StorageFull if it is not on disk; then it will not be there later either.
+        Raises StorageFull if it was not written; it is not written later then either.
         """
         loop = asyncio.get_running_loop()
         future = loop.create_future()
@@ -91,16 +91,16 @@ class JournalFile:
         await future
 
     def append_soon(self, entry: Entry) -> None:
-        """Write a line in this order, without waiting for the disk. A failure shows at the next `append`."""
+        """Write a line after those before it, without waiting for the disk. The next `append` raises a failure."""
         self._enqueue(_Waiting(_encode(entry), 0, None, None))
 
     def release(self, reserved_bytes: int) -> None:
-        """What a reservation was made for has been written, or will not be."""
+        """Release a reservation whose lines were written, or will not be."""
         with self._wake:
             self._promised -= reserved_bytes
 
     def close(self, *, remove: bool) -> None:
-        """Write what is queued and stop. A journal that is not removed is found by the next command."""
+        """Write the queued lines and close the file; `remove` deletes it."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -143,7 +143,7 @@ class JournalFile:
         _settle([(waiting, refusal or self._broken) for waiting, refusal in zip(batch, refusals, strict=True)])
 
     def _reserve(self, waiting: _Waiting) -> StorageFull | None:
-        """Make sure that this line, and all that was promised, has room; only who asks for room can be refused."""
+        """Reserve space for this line and all reservations; only a line with a reservation of its own is refused."""
         with self._wake:
             promised = self._promised + waiting.reserve_bytes
         needed = self._offset + promised + 2 * len(waiting.data)
@@ -170,7 +170,7 @@ class JournalFile:
                 written += os.pwrite(self._descriptor, data[written:], self._offset + written)
             os.fsync(self._descriptor)
         except BaseException:
-            # A line that was refused must not turn up later.
+            # A line that was refused must not be in the file.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._offset)
             raise
@@ -192,7 +192,7 @@ def _settle(results: list[tuple[_Waiting, StorageFull | None]]) -> None:
             else:
                 waiting.future.set_exception(failure)
 
-    # The loop may have been closed by an interrupt while the disk was busy: then nobody waits any more.
+    # An interrupt may have closed the loop while the disk was busy; nothing waits then.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(wake)
 
@@ -208,16 +208,16 @@ def _frame(batch: int, lines: list[bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a journal says: `header` is None if its engine died before anything could begin."""
+    """The content of a journal; `header` is None if its process died before the header was written."""
 
     header: Entry | None
     entries: list[Entry]
     torn: bool
-    """Whether something unreadable, which nobody relied on, stands at the end."""
+    """Whether the end is unreadable or incomplete; no `append` of it has returned."""
 
 
 def read(path: Path) -> Contents:
-    """Read a journal, complete or cut off at any byte. Raises StateError if it is damaged before its last batch."""
+    """Read a journal, which may be cut off at any byte. Raises StateError if it is damaged before its last batch."""
     lines = [_parse(line.strip(b"\0")) for line in path.read_bytes().split(b"\n") if line.strip(b"\0")]
     good = [line for line in lines if line]
     last = max((line.batch for line in good), default=0)
@@ -227,7 +227,7 @@ def read(path: Path) -> Contents:
     if damaged:
         raise StateError(
             f"{path}: damaged in batch {damaged[0]} of {last}; the state cannot be rebuilt from it. Move the file "
-            "away to go on from the last checkpoint, and look in your cloud for resources that only the journal names"
+            "away to continue from the last checkpoint, and check your cloud for resources that are only in the journal"
         )
     entries = [line.entry for line in good]
     torn = len(good) < len(lines) or found[last] != sizes.get(last, 0)
@@ -251,7 +251,7 @@ def _parse(line: bytes) -> _Line | None:
 
 @contextlib.contextmanager
 def abandoned(path: Path) -> Generator[bool, None, None]:
-    """Whether there is a journal that no engine writes any more; nobody else is told so until the block ends."""
+    """Yield whether there is a journal that no process writes; it stays locked until the block ends."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -260,7 +260,7 @@ def abandoned(path: Path) -> Generator[bool, None, None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it before may have finished with it, and a new run may have begun another.
+            # Its owner may have removed it meanwhile, and another update may have created a new one.
             is_abandoned = path.stat().st_ino == os.fstat(descriptor).st_ino
         except (BlockingIOError, FileNotFoundError):
             is_abandoned = False

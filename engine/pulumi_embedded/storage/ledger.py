@@ -1,7 +1,7 @@
-"""The resources of a stack while they change: which old ones still stand, which new ones are there, what is under way.
+"""The resources of a stack during an update: the remaining old ones, the new ones, and the operations in progress.
 
-The same bookkeeping serves a running deployment and the rebuilding of one that was killed. A resource is named by a
-*place*: `b<i>` for the i-th one of the base snapshot, `e<n>` for the result of the n-th entry.
+A running update and the recovery of an interrupted one use the same ledger. A *place* names a resource: `b<i>` is the
+i-th one of the base snapshot, `e<n>` the result of the n-th entry.
 """
 
 from __future__ import annotations
@@ -10,60 +10,60 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn
-from pulumi_embedded.storage.checkpoint import Operation, OperationType, ResourceState, Snapshot, new_manifest
+from pulumi_embedded.storage.snapshot import Operation, OperationType, ResourceState, Snapshot, new_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
 class Ledger:
-    """Starts as the base snapshot; each entry changes it; `snapshot` is the state that an engine would write now."""
+    """Starts with the base snapshot; each entry of the journal changes it; `snapshot` returns the current state."""
 
     def __init__(self, base: Snapshot | None) -> None:
         self._base = base or Snapshot()
         self._old = {f"b{index}": state for index, state in enumerate(self._base.resources)}
         self._new: dict[str, ResourceState] = {}
-        self._under_way: dict[int, Operation] = {}
-        # The CLI keeps interrupted creates until a refresh resolves them; of other operations, the state itself tells.
+        self._in_progress: dict[int, Operation] = {}
+        # As the CLI, keep pending creates until a refresh resolves them; other operations need no resolution.
         self._unresolved = [operation for operation in self._base.pending_operations if operation.type == "creating"]
 
     def begin(self, entry: int, type_: OperationType, state: ResourceState) -> None:
-        """An operation is about to start; until it ends, it is pending."""
-        self._under_way[entry] = Operation(state, type_)
+        """Add an operation, which is pending until it ends."""
+        self._in_progress[entry] = Operation(state, type_)
 
     def end(self, entry: int) -> None:
-        """The operation is over, well or not."""
-        self._under_way.pop(entry, None)
+        """Remove an operation that succeeded or failed."""
+        self._in_progress.pop(entry, None)
 
     def add(self, entry: int, state: ResourceState) -> str:
-        """A new state; returns its place."""
+        """Add a new state; returns its place."""
         place = f"e{entry}"
         self._new[place] = state
         return place
 
     def remove(self, place: str) -> None:
-        """The resource at this place is gone, or another state has taken over for it."""
+        """Remove the state at this place."""
         self._old.pop(place, None)
         self._new.pop(place, None)
 
     def rewrite(self, place: str, state: ResourceState) -> None:
-        """The resource at this place has changed its state."""
+        """Replace the state at this place."""
         for states in (self._old, self._new):
             if place in states:
                 states[place] = state
 
     def resolve(self, resolved_urn: str | None) -> None:
-        """Interrupted creates of this URN, or of all, in the base snapshot need nobody's attention any more."""
+        """Remove the pending creates of the base snapshot: those of this URN, or all."""
         self._unresolved = [op for op in self._unresolved if resolved_urn not in (None, op.resource.urn)]
 
     def snapshot(self) -> Snapshot:
-        """All resources, dependencies before dependents, with references to old names and to missing ones put right."""
+        """The current state: dependencies before dependents, without references to old URNs or missing resources."""
         base = self._base
         return Snapshot(
             manifest=new_manifest(),
             secrets_providers=base.secrets_providers,
             resources=ordered(without_dangling(with_current_names([*self._new.values(), *self._old.values()]))),
-            pending_operations=[*self._under_way.values(), *self._unresolved],
+            pending_operations=[*self._in_progress.values(), *self._unresolved],
             metadata={key: value for key, value in base.metadata.items() if key != "integrity_error"},
             features=base.features,
             extra=base.extra,
@@ -71,7 +71,7 @@ class Ledger:
 
 
 def with_current_names(states: list[ResourceState]) -> list[ResourceState]:
-    """The states without aliases: whoever refers to a resource by an earlier URN refers to it by its present one."""
+    """The states without aliases: references to earlier URNs become references to the present ones."""
     if not any(state.aliases for state in states):
         return states
     taken = {state.urn for state in states}
@@ -93,7 +93,7 @@ def with_current_names(states: list[ResourceState]) -> list[ResourceState]:
 
 
 def without_dangling(states: list[ResourceState]) -> list[ResourceState]:
-    """The states without dependencies on resources that are gone, as a refresh that finds nothing leaves them."""
+    """The states without dependencies on resources that do not exist, such as those that a refresh did not find."""
     known = {state.urn for state in states}
     if all(dependency in known for state in states for dependency in state.dependency_urns):
         return states
@@ -111,16 +111,17 @@ def without_dangling(states: list[ResourceState]) -> list[ResourceState]:
 
 
 def ordered(states: list[ResourceState]) -> list[ResourceState]:
-    """The states so that each comes after those it depends on, and otherwise as they came.
+    """The states in an order in which each comes after its dependencies, and otherwise unchanged.
 
-    Where two states share a URN, a leaving resource depends on the leaving one, any other on the live one.
+    If two states share a URN, resources that are being replaced or deleted depend on the one that is, others on the
+    live one.
     """
     live = {state.urn: state for state in states if not _is_leaving(state)}
     leaving = {state.urn: state for state in states if _is_leaving(state)}
     done: set[int] = set()
     result: list[ResourceState] = []
     for start in states:
-        # A depth-first walk with its own stack: chains of dependencies may be longer than Python's.
+        # A depth-first search with an explicit stack: chains of dependencies may exceed Python's recursion limit.
         path = [(start, iter(_before(start, live, leaving)))]
         begun = {id(start)}
         while path:
@@ -152,7 +153,7 @@ def _is_leaving(state: ResourceState) -> bool:
 
 
 def _with_references(state: ResourceState, translate: Callable[[str], str]) -> ResourceState:
-    """A copy with every reference but the parent translated; the empty string drops it."""
+    """A copy with its references translated; those that become empty are removed."""
 
     def many(names: list[str]) -> list[str]:
         return [translated for name in names if (translated := translate(name))]

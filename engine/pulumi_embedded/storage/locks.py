@@ -1,8 +1,8 @@
-"""Stack locks in the CLI's own format: an engine of either kind that finds another's lock does not begin.
+"""Stack locks in the CLI's own format, which both engines respect.
 
 A lock is a file `.pulumi/locks/organization/<project>/<stack>/<uuid>.json` with the pid, user, host and time of its
-owner. As in the CLI, an owner looks, writes its lock, and looks again: of two that come together, at least one gives
-up. Nothing but `cancel` ever removes another's lock, not even that of a dead process.
+owner. As in the CLI, an engine checks for locks, writes its own, and checks again: of two concurrent engines, at least
+one is refused. Only `cancel` removes a lock of another engine, even if its process is dead.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ZERO_TIME = datetime.fromtimestamp(0, timezone.utc)
 
 @dataclass(frozen=True)
 class Lock:
-    """Who holds a stack, as its lock file tells."""
+    """A lock on a stack, as its file describes it."""
 
     path: Path
     pid: int
@@ -40,7 +40,7 @@ class Lock:
 
     @property
     def owner_is_dead(self) -> bool:
-        """Whether the owner was a process on this machine that no longer runs. False when that cannot be known."""
+        """Whether the owner was a process on this machine that no longer runs. False if that cannot be known."""
         return self.hostname == socket.gethostname() and not _runs_since(self.pid, self.since)
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Lock:
 
 
 def read_locks(folder: Path) -> list[Lock]:
-    """All locks of a stack, oldest first; an unreadable one counts, with an unknown owner."""
+    """The locks on a stack, oldest first; an unreadable one has an unknown owner."""
     try:
         paths = [path for path in folder.iterdir() if path.suffix == ".json"]
     except FileNotFoundError:
@@ -76,27 +76,25 @@ def hold(folder: Path, stack: str) -> Generator[Path, None, None]:
         refuse_if_locked(folder, stack, ignoring=path)
         yield path
     finally:
-        # `cancel` may have removed it meanwhile, which is its right.
+        # `cancel` may have removed it meanwhile.
         path.unlink(missing_ok=True)
 
 
 def refuse_if_locked(folder: Path, stack: str, ignoring: Path | None) -> None:
-    """Raise LockedError if there is any lock but the one at `ignoring`."""
+    """Raise LockedError if there is a lock other than the one at `ignoring`."""
     locks = [lock for lock in read_locks(folder) if lock.path != ignoring]
     if not locks:
         return
     owners = ", ".join(str(lock) for lock in locks)
     if all(lock.owner_is_dead for lock in locks):
-        advice = f"clear it with `pulumi-embedded cancel --stack {stack}`"
+        advice = f"remove the lock with `pulumi-embedded cancel --stack {stack}`"
     else:
-        advice = (
-            f"wait for it to end, or, if you are sure that it is gone, run `pulumi-embedded cancel --stack {stack}`"
-        )
+        advice = f"wait for it to end, or run `pulumi-embedded cancel --stack {stack}` if it has certainly ended"
     raise LockedError(f"the stack {stack} is locked by {owners}; {advice}")
 
 
 def clear(folder: Path) -> list[Lock]:
-    """Remove every lock of a stack, and tell whose they were."""
+    """Remove and return every lock on a stack."""
     locks = read_locks(folder)
     for lock in locks:
         lock.path.unlink(missing_ok=True)
@@ -123,7 +121,7 @@ def _read(path: Path) -> Lock | None:
 
 
 def _instant(text: str) -> datetime:
-    # Go writes nanoseconds and `Z`, which Python 3.10 reads neither of.
+    # Go writes nanoseconds and `Z`; Python 3.10 can read neither.
     text = re.sub(r"(\.\d{1,6})\d*", lambda match: match[1].ljust(7, "0"), text.replace("Z", "+00:00"))
     try:
         instant = datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""YAML and JSON files that people write, changed without losing their comments and their order."""
+"""YAML and JSON files that users write: read, and written with their comments and order kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML or JSON file, to be changed in place and given to `write_mapping`; empty for an empty file.
+    """The mapping in a YAML or JSON file, which may be changed and passed to `write_mapping`; empty for an empty file.
 
     Raises ProjectError, or FileNotFoundError.
     """
@@ -40,27 +40,27 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def write_mapping(path: Path, document: dict[str, Any]) -> None:
-    """Replace the file, with the comments that `document` was read with. Its permissions stay. Raises StorageFull."""
+    """Write the mapping with the comments that it was read with; keeps the file's mode. Raises StorageFull."""
     text = json.dumps(document, indent=4) + "\n" if path.suffix == ".json" else _dump(document)
     make_private_folder(path.parent)
     write_atomically(path, text.encode(), mode=None)
 
 
 def plain(node: object) -> Any:
-    """A value of such a file as ordinary Python, with strings for keys and for dates."""
+    """A value that was read as plain Python, with keys and dates as strings."""
     if isinstance(node, dict):
         return {str(key): plain(value) for key, value in cast("dict[Any, object]", node).items()}
     if isinstance(node, list):
         return [plain(item) for item in cast("list[object]", node)]
-    # ruamel's numbers and strings are subclasses that remember how they were written.
+    # ruamel's numbers and strings are subclasses that keep their notation.
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
     return None if node is None else str(node)
 
 
-def unmistakable(text: str) -> str:
-    """The text, to be written in quotes if a YAML reader of another version could take it for something else."""
+def as_yaml_string(text: str) -> str:
+    """The text, which is written in quotes if a YAML reader could take it for another type."""
     return text if text[:1].isalpha() else DoubleQuotedScalarString(text)
 
 

@@ -1,4 +1,4 @@
-"""What Pulumi.yaml says, which stack is selected, and where both are found."""
+"""Projects: finds and reads Pulumi.yaml, and reads and writes which stack is selected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPE_NAMES: Final = ("string", "boolean", "integer", "array", "object")
 
 @dataclass(frozen=True)
 class ConfigDeclaration:
-    """What the project says of one config key. `default` and `value` are None where it says nothing."""
+    """The declaration of one config key in Pulumi.yaml. `default` and `value` are None if not declared."""
 
     type: Literal["string", "boolean", "integer", "array", "object"] | None
     items: dict[str, Any] | None
@@ -45,11 +45,11 @@ class Project:
     backend_url: str | None
     stack_config_folder: Path
     config: dict[str, ConfigDeclaration]
-    """By key as written: `size`, or with a namespace, `aws:region`."""
+    """By key as in the file: `size`, or `aws:region` with a namespace."""
 
     @property
     def folder(self) -> Path:
-        """Where Pulumi.yaml lies; the program's working directory unless `main` names another one."""
+        """The folder of Pulumi.yaml; the program's working directory unless `main` names another one."""
         return self.path.parent
 
     @property
@@ -63,7 +63,7 @@ class Project:
 
 
 def load_project(start: Path) -> Project:
-    """The project in this folder or the nearest one above. Raises ProjectError."""
+    """The project of this folder or of the nearest parent that has one. Raises ProjectError."""
     for folder in (start.absolute(), *start.absolute().parents):
         for name in _FILE_NAMES:
             if (folder / name).is_file():
@@ -123,13 +123,13 @@ def _declaration(path: Path, project: str, key: str, declared: Any) -> ConfigDec
     if default is not None and value is not None:
         problem = "has both a 'default' and a 'value'"
     elif not own and (type_ is not None or default is not None):
-        problem = "is not of this project, and may have only a 'value'"
+        problem = "is not in the namespace of this project and can only have a 'value'"
     elif not own and value is None:
         problem = "is namespaced and must have a 'value'"
     elif type_ is not None and type_ not in _TYPE_NAMES:
         problem = f"has the unknown type {type_!r}; known are {', '.join(_TYPE_NAMES)}"
     elif type_ == "array" and items is None:
-        problem = "is an array and must say of what in 'items'"
+        problem = "is an array and must have 'items'"
     elif type_ is not None and default is not None and not fits(type_, items, default):
         problem = f"has a default that is not of its type '{type_}'"
     if problem:
@@ -138,7 +138,7 @@ def _declaration(path: Path, project: str, key: str, declared: Any) -> ConfigDec
 
 
 def fits(type_: str, items: dict[str, Any] | None, value: Any) -> bool:
-    """Whether a config value is of a declared type; text that reads as an integer or a boolean counts as one."""
+    """Whether a config value has a declared type; `"8"` counts as an integer, `"true"` as a boolean."""
     if type_ == "string":
         return isinstance(value, str)
     if type_ == "boolean":
@@ -160,7 +160,7 @@ def fits(type_: str, items: dict[str, Any] | None, value: Any) -> bool:
 
 
 def selected_stack(project: Project, backend_url: str, environment: Mapping[str, str] = os.environ) -> str | None:
-    """PULUMI_STACK, else the stack that `stack select` of this engine or of the CLI chose for the project."""
+    """PULUMI_STACK, or the stack that `stack select` of either engine has selected; None if there is none."""
     if name := environment.get("PULUMI_STACK"):
         return name
     settings = _read_settings(_settings_path(project, environment))
@@ -173,7 +173,7 @@ def selected_stack(project: Project, backend_url: str, environment: Mapping[str,
 def select_stack(
     project: Project, backend_url: str, name: str | None, environment: Mapping[str, str] = os.environ
 ) -> None:
-    """Remember the stack, where the CLI finds it too; None forgets it."""
+    """Select the stack in the CLI's own settings file; None selects no stack. Raises StorageFull."""
     path = _settings_path(project, environment)
     settings = _read_settings(path)
     stacks = dict(cast("dict[str, Any]", settings.get("stacks") or {}))
@@ -181,7 +181,7 @@ def select_stack(
         stacks.pop(backend_url, None)
         settings.pop("stack", None)
     else:
-        # An older CLI knows `stack` alone, a newer one prefers `stacks`.
+        # An older CLI reads `stack` only, a newer one prefers `stacks`.
         stacks[backend_url] = settings["stack"] = name
     settings.pop("stacks", None)
     if stacks:

@@ -1,9 +1,9 @@
-"""Secrets under a passphrase, byte for byte as the Pulumi CLI writes them.
+"""Passphrase encryption of secrets, in the format of the Pulumi CLI.
 
-A ciphertext is `v1:<nonce>:<data>`, AES-256-GCM with a 12-byte nonce. The key is PBKDF2-SHA256 of the passphrase over
-1,000,000 rounds and an 8-byte salt. The salt is kept as `v1:<salt>:v1:<nonce>:<data>`, in `encryptionsalt` of the
-stack's config file and in the state; what follows the salt decrypts to `pulumi` and tells a wrong passphrase from a
-right one. Salt, nonce and data are base64.
+A ciphertext is `v1:<nonce>:<data>`, AES-256-GCM with a 12-byte nonce. The key is PBKDF2-SHA256 of the passphrase with
+1,000,000 rounds and an 8-byte salt. The salt is stored as `v1:<salt>:v1:<nonce>:<data>`, in `encryptionsalt` of the
+stack's config file and in the state; the part after the salt decrypts to `pulumi`, by which a wrong passphrase is
+detected. Salt, nonce and data are base64.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHECK_VALUE = "pulumi"
 
 
 class PassphraseCrypter:
-    """Encrypts and decrypts the secrets of one stack; threads may share it."""
+    """Encrypts and decrypts the secrets of one stack; may be shared by threads."""
 
     provider_type = PASSPHRASE
 
@@ -44,7 +44,7 @@ class PassphraseCrypter:
 
     @classmethod
     def create(cls, passphrase: str) -> PassphraseCrypter:
-        """A crypter with a fresh salt, for a stack that has none yet."""
+        """A crypter with a new salt, for a stack that has none yet."""
         salt = os.urandom(_SALT_BYTES)
         key = _derive_key(passphrase, salt)
         check = cls("", key).encrypt(_CHECK_VALUE)
@@ -52,10 +52,10 @@ class PassphraseCrypter:
 
     @classmethod
     def unlock(cls, salt_state: str, passphrase: str) -> PassphraseCrypter:
-        """The crypter of an existing salt; raises SecretsError if the passphrase is not the one it was made with."""
+        """The crypter of an existing salt; raises SecretsError if the passphrase is wrong."""
         version, salt, check = _split(salt_state, "encryption salt")
         if version != "v1":
-            raise SecretsError(f"the encryption salt has the unknown version {version!r}; only v1 is known")
+            raise SecretsError(f"the encryption salt has the unknown version {version!r}; only v1 is supported")
         crypter = cls(salt_state, _derive_key(passphrase, _unbase64(salt, "encryption salt")))
         if crypter._open(check) != _CHECK_VALUE:
             raise SecretsError(
@@ -66,11 +66,11 @@ class PassphraseCrypter:
 
     @property
     def provider_state(self) -> dict[str, str]:
-        """What `secrets_providers.state` of a deployment holds."""
+        """The settings in `secrets_providers.state` of a deployment."""
         return {"salt": self.salt_state}
 
     def encrypt(self, plaintext: str) -> str:
-        """A ciphertext `v1:<nonce>:<data>`, different at every call."""
+        """A ciphertext `v1:<nonce>:<data>`, different for every call."""
         nonce = os.urandom(_NONCE_BYTES)
         data = self._cipher.encrypt(nonce, plaintext.encode(), None)
         return f"v1:{_base64(nonce)}:{_base64(data)}"
@@ -80,14 +80,14 @@ class PassphraseCrypter:
         plaintext = self._open(ciphertext)
         if plaintext is None:
             raise SecretsError(
-                "a secret does not decrypt: it is damaged or was encrypted with another passphrase or salt"
+                "a secret cannot be decrypted: it is damaged or was encrypted with another passphrase or salt"
             )
         return plaintext
 
     def _open(self, ciphertext: str) -> str | None:
         version, nonce, data = _split(ciphertext, "secret")
         if version != "v1":
-            raise SecretsError(f"a secret has the unknown version {version!r}; only v1 is known")
+            raise SecretsError(f"a secret has the unknown version {version!r}; only v1 is supported")
         try:
             return self._cipher.decrypt(_unbase64(nonce, "secret"), _unbase64(data, "secret"), None).decode()
         except (InvalidTag, ValueError):
@@ -97,7 +97,7 @@ class PassphraseCrypter:
 def passphrase_from_environment(environment: Mapping[str, str] = os.environ) -> str:
     """The passphrase in PULUMI_CONFIG_PASSPHRASE, or in the file that PULUMI_CONFIG_PASSPHRASE_FILE names.
 
-    The empty passphrase is a passphrase, as in the CLI. Raises SecretsError if neither variable is set.
+    An empty passphrase is valid, as in the CLI. Raises SecretsError if neither variable is set.
     """
     if (passphrase := environment.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
         return passphrase
@@ -113,7 +113,7 @@ def passphrase_from_environment(environment: Mapping[str, str] = os.environ) -> 
 
 
 def crypter_of(provider_type: str, provider_state: Any) -> PassphraseCrypter:
-    """The crypter that a deployment's `secrets_providers` names, unlocked with the passphrase in the environment.
+    """The crypter of a deployment's `secrets_providers`, unlocked with the passphrase in the environment.
 
     Raises SecretsError for every provider but `passphrase`.
     """
@@ -125,13 +125,13 @@ def crypter_of(provider_type: str, provider_state: Any) -> PassphraseCrypter:
     state = cast("dict[str, Any]", provider_state) if isinstance(provider_state, dict) else {}
     salt = state.get("salt")
     if not isinstance(salt, str):
-        raise SecretsError("the state names the secrets provider `passphrase` without a salt")
+        raise SecretsError("the state has the secrets provider `passphrase` without a salt")
     return PassphraseCrypter.unlock(salt, passphrase_from_environment())
 
 
 @functools.lru_cache(maxsize=16)
 def _derive_key(passphrase: str, salt: bytes) -> bytes:
-    # About half a second: every command needs it once per salt, so the process keeps it.
+    # Takes about half a second, and every command needs it once per salt.
     return hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ROUNDS, _KEY_BYTES)
 
 

@@ -1,7 +1,7 @@
-"""A stack's config file, `Pulumi.<stack>.yaml`: values, secure values and the salt that its secrets are made with.
+"""A stack's config file, `Pulumi.<stack>.yaml`: values, encrypted values and the encryption salt.
 
-A key is `<namespace>:<name>`; without a namespace it belongs to the project. A value is text, or an object or list in
-which `{secure: <ciphertext>}` stands for a secret. What the program gets is text in every case: objects as JSON.
+A key is `<namespace>:<name>`; the default namespace is the project. A value is text, an object or a list, in which
+`{secure: <ciphertext>}` is a secret. The program gets every value as text: objects and lists as JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pulumi_embedded import property_paths
 from pulumi_embedded.errors import ProjectError, SecretsError
-from pulumi_embedded.storage.markup import plain, read_mapping, unmistakable, write_mapping
+from pulumi_embedded.storage.markup import as_yaml_string, plain, read_mapping, write_mapping
 from pulumi_embedded.storage.project import fits
 from pulumi_embedded.storage.secrets import PASSPHRASE, PassphraseCrypter, passphrase_from_environment
 
@@ -29,17 +29,17 @@ _SECURE: Final = "secure"
 
 @dataclass(frozen=True)
 class ProgramConfig:
-    """What a program gets: text by full key, and which of the keys hold a secret."""
+    """The config of a program: values by full key, and the keys whose values contain a secret."""
 
     values: dict[str, str]
     secret_keys: frozenset[str]
 
 
 class StackConfig:
-    """One config file; changes reach the disk with `save`."""
+    """One config file; `save` writes changes."""
 
     def __init__(self, project: Project, stack: str, path: Path | None = None) -> None:
-        """Read the file, which need not exist. Raises ProjectError."""
+        """Read the file, if it exists. Raises ProjectError."""
         self.path = path or project.stack_config_path(stack)
         self._project, self._stack = project, stack
         try:
@@ -47,7 +47,7 @@ class StackConfig:
         except FileNotFoundError:
             self._document: dict[str, Any] = {}
         if self._document.get("environment"):
-            raise ProjectError(f"{self.path}: `environment` needs Pulumi ESC, which is not supported here; remove it")
+            raise ProjectError(f"{self.path}: `environment` needs Pulumi ESC, which is not supported; remove it")
         if not isinstance(self._document.get("config") or {}, dict):
             raise ProjectError(f"{self.path}: config must be a mapping")
 
@@ -55,19 +55,20 @@ class StackConfig:
 
     @property
     def encryption_salt(self) -> str | None:
-        """The salt that the passphrase is used with, `v1:<salt>:v1:<nonce>:<data>`; None before the first secret."""
+        """The encryption salt, `v1:<salt>:v1:<nonce>:<data>`; None if there is none yet."""
         salt: object = self._document.get("encryptionsalt")
         return str(salt) if salt else None
 
     def crypter(self, state_salt: str | None = None) -> PassphraseCrypter:
-        """The crypter for this stack's secrets; `state_salt` is what the state was encrypted with, if anything.
+        """The crypter for this stack's secrets; `state_salt` is the salt of the state, if it has one.
 
-        A stack without a salt gets one, which the caller must `save`. Raises SecretsError without a right passphrase.
+        A stack without a salt gets a new one, which the caller must `save`. Raises SecretsError for a missing or wrong
+        passphrase.
         """
         provider = self._document.get("secretsprovider")
         if provider and provider != PASSPHRASE:
             raise SecretsError(
-                f"{self.path}: the secrets provider {str(provider).split(':')[0]!r} is not supported here; run "
+                f"{self.path}: the secrets provider {str(provider).split(':')[0]!r} is not supported; run "
                 "`pulumi stack change-secrets-provider passphrase` with the Pulumi CLI first"
             )
         salt = self.encryption_salt or state_salt
@@ -80,11 +81,11 @@ class StackConfig:
     # --- values ---
 
     def keys(self) -> list[str]:
-        """All full keys in the file, sorted."""
+        """The full keys in the file, sorted."""
         return sorted(self._config())
 
     def get(self, key: str, decrypt: Callable[[str], str], *, path: bool = False) -> str | None:
-        """A value as text, objects as JSON; None if there is none. With `path`, `key` may lead into an object."""
+        """A value as text, objects as JSON; None if there is none. With `path`, `key` is a property path."""
         full, steps = self._key(key, path)
         value: object = self._config().get(full)
         for step in steps:
@@ -92,23 +93,23 @@ class StackConfig:
         return None if value is None else _text(_decrypted(plain(value), decrypt))
 
     def is_secret(self, key: str, *, path: bool = False) -> bool:
-        """Whether the value holds a secret anywhere."""
+        """Whether the value is or contains a secret."""
         return _has_secure(self._config().get(self._key(key, path)[0]))
 
     def set(self, key: str, value: str, encrypt: Callable[[str], str] | None, *, path: bool = False) -> None:
-        """Set a value; with `encrypt`, as a secret. With `path`, `key` may lead into an object.
+        """Set a value; with `encrypt`, as a secret. With `path`, `key` is a property path.
 
-        Inside an object, `8` becomes a number and `true` a boolean. Raises ProjectError for a malformed key, or for one
-        that leads into something that is neither an object nor a list.
+        Inside an object, `8` becomes a number and `true` a boolean. Raises ProjectError for a malformed key, and for a
+        path into a value that is neither an object nor a list.
         """
         full, steps = self._key(key, path)
-        new: Any = {_SECURE: encrypt(value)} if encrypt else _coerced(value) if steps else unmistakable(value)
+        new: Any = {_SECURE: encrypt(value)} if encrypt else _coerced(value) if steps else as_yaml_string(value)
         config = self._own_config()
         full = self._spelling(full)
         if not steps:
             config[full] = new
             return
-        # Changed as a copy, so that a path that leads nowhere leaves nothing behind.
+        # Changed as a copy, so that an invalid path changes nothing.
         root = copy.deepcopy(config.get(full))
         if not _is_container(root):
             root = _empty_for(steps[0])
@@ -138,11 +139,11 @@ class StackConfig:
         write_mapping(self.path, self._document)
 
     def as_stored(self) -> dict[str, Any]:
-        """All values by full key, secrets encrypted, as an update's history holds them."""
+        """The values by full key, with secrets encrypted, as they are stored in the history."""
         return {key: plain(value) for key, value in self._config().items()}
 
     def for_program(self, decrypt: Callable[[str], str]) -> ProgramConfig:
-        """Everything that a program gets, with what the project declares. Raises ProjectError for what it forbids."""
+        """The decrypted config with the project's defaults. Raises ProjectError for a missing or mistyped value."""
         stored = self.as_stored()
         missing: list[str] = []
         for key, declared in self._project.config.items():
@@ -170,7 +171,7 @@ class StackConfig:
         if declared.type is None:
             return
         if declared.secret and not _has_secure(stored[full]):
-            raise ProjectError(f"stack '{self._stack}': the config key '{key}' is secret: set it with --secret")
+            raise ProjectError(f"stack '{self._stack}': the config key '{key}' must be a secret: set it with --secret")
         if not fits(declared.type, declared.items, _decrypted(stored[full], decrypt)):
             raise ProjectError(f"stack '{self._stack}': the config key '{key}' must be of type '{declared.type}'")
 
@@ -179,7 +180,7 @@ class StackConfig:
     def _qualified(self, key: str) -> str:
         parts = key.split(":")
         if len(parts) == 3 and parts[1] == "config":
-            # The spelling of the first years: aws:config:region.
+            # The old form: aws:config:region.
             parts = [parts[0], parts[2]]
         if len(parts) > 2 or not all(parts):
             raise ProjectError(f"'{key}' is not a config key: use <name> or <namespace>:<name>")
@@ -195,7 +196,7 @@ class StackConfig:
         return self._qualified(top), steps
 
     def _spelling(self, full: str) -> str:
-        """The key as the file spells it."""
+        """The key as it is written in the file."""
         return next((key for key in self._own_config() if self._qualified(str(key)) == full), full)
 
     def _config(self) -> dict[str, Any]:
@@ -213,7 +214,7 @@ class StackConfig:
             self._put(key, container, step, empty)
             return empty
         if not _is_container(inner):
-            raise ProjectError(f"'{key}' leads into a value that is neither an object nor a list")
+            raise ProjectError(f"'{key}' is a path into a value that is neither an object nor a list")
         return inner
 
     def _put(self, key: str, container: Any, step: str | int, value: Any) -> None:
@@ -223,7 +224,7 @@ class StackConfig:
                 raise ProjectError(f"'{key}': {step!r} is not an index of a list of {len(items)}")
             items[step : step + 1] = [value]
         elif isinstance(step, int):
-            raise ProjectError(f"'{key}': {step} is an index, and there is an object, not a list")
+            raise ProjectError(f"'{key}': {step} is an index, but the value is an object, not a list")
         elif step == _SECURE and not container and isinstance(value, str):
             raise ProjectError(f"'{key}': an object with the single key '{_SECURE}' is reserved for secrets")
         else:
@@ -279,4 +280,4 @@ def _coerced(text: str) -> Any:
         return text == "true"
     digits = text.removeprefix("-")
     is_number = digits.isascii() and digits.isdecimal() and (len(text) == 1 or text[0] != "0")
-    return int(text) if is_number else unmistakable(text)
+    return int(text) if is_number else as_yaml_string(text)

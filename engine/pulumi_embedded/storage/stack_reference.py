@@ -1,4 +1,4 @@
-"""Names of stacks, and the folder in which they are kept."""
+"""Names of stacks, and the folder of the backend that contains them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ORGANIZATION: Final = "organization"
-"""The one organization of every file backend."""
+"""The only organization of a file backend."""
 
 DEFAULT_FOLDER: Final = ".pulumi-state"
 
@@ -41,7 +41,7 @@ class StackReference:
         """`<stack>`, `organization/<stack>` or `organization/<project>/<stack>`. Raises ProjectError."""
         parts = text.split("/")
         if len(parts) > 3 or (len(parts) > 1 and parts[0] != ORGANIZATION):
-            raise ProjectError(f"{text!r} is not a stack name here: use <stack> or {ORGANIZATION}/<project>/<stack>")
+            raise ProjectError(f"{text!r} is not a valid stack name: use <stack> or {ORGANIZATION}/<project>/<stack>")
         return cls(parts[1] if len(parts) == 3 else project, parts[-1])
 
     @property
@@ -56,15 +56,15 @@ class StackReference:
 def backend_folder(project_folder: Path, project_url: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """The folder of PULUMI_BACKEND_URL, else of the project's `backend.url`, else `.pulumi-state` in the project.
 
-    A relative path in a `file://` URL counts from the working directory, as in the CLI. Raises ProjectError for any
-    other kind of backend.
+    A relative path in a `file://` URL is relative to the working directory, as in the CLI. Raises ProjectError for
+    other kinds of backends.
     """
     url = environment.get("PULUMI_BACKEND_URL") or project_url
     if not url:
         return project_folder / DEFAULT_FOLDER
     if not url.startswith("file://"):
         raise ProjectError(
-            f"the backend {urlsplit(url).scheme or url}://… needs the Pulumi CLI; here only file:// URLs are supported "
+            f"the backend {urlsplit(url).scheme or url}://… needs the Pulumi CLI; only file:// URLs are supported "
             "(PULUMI_BACKEND_URL)"
         )
     path = unquote(url[len("file://") :].split("?")[0])

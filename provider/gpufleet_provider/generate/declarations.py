@@ -251,7 +251,7 @@ def documented(properties: Iterable[Property]) -> list[tuple[str, str, str]]:
 def _imports(group: Mapping[str, Iterable[str]], used: Container[str]) -> str:
     """The import statements for those names of a group that are used; the module `""` stands for plain imports."""
     statements: list[str] = []
-    for module, names in group.items():
+    for module, names in sorted(group.items()):
         if found := ", ".join(sorted_exports(name for name in names if name in used)):
             statements.append(f"from {module} import {found}\n" if module else f"import {found}\n")
     return "".join(statements)

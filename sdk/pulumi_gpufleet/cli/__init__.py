@@ -1,4 +1,4 @@
-"""The `gpufleet` command: what Pulumi's own commands do not do for a fleet."""
+"""The `gpufleet` command: what a fleet needs beside Pulumi's own commands."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import importlib
 from typing import Any
 
 import click
-from gpufleet_provider import __version__
+from gpufleet_provider import CLOUDS, __version__
 
 COMMANDS = {
-    "import": ("pulumi_gpufleet.cli.importing.command", "Write the program and the import file for what already runs."),
-    "orphans": ("pulumi_gpufleet.cli.orphans.command", "List, and on demand delete, what runs and stands in no state."),
-    "simulate": ("pulumi_gpufleet.cli.simulate", "Run both clouds on this machine, for free."),
+    "import": ("pulumi_gpufleet.cli.importing.command", "Write a program and an import file for what already runs."),
+    "orphans": ("pulumi_gpufleet.cli.orphans.command", "List what runs but is in no state; delete it on request."),
+    "simulate": ("pulumi_gpufleet.cli.simulate", "Run simulated clouds on this machine, for free."),
 }
 """Name → the module that holds it (as `command`), and its line in the help. A module is imported when it is called."""
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are called, and whose every failure is one line on stderr, exit code 1."""
+    """Imports a command when it is called, and reports its failure as one line on stderr with exit code 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands."""
@@ -37,30 +37,33 @@ class Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command, and say in one line why it failed."""
+        """Run a command; raises ClickException with one line for any failure."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, KeyboardInterrupt):
             raise
-        except Exception as fault:
-            raise click.ClickException(_line(fault)) from None
+        except Exception as error:
+            raise click.ClickException(_message(error)) from None
 
 
-def _line(fault: Exception) -> str:
-    from gpufleet_provider.model.errors import CloudError, redacted
+def _message(error: Exception) -> str:
+    from gpufleet_provider.model.errors import describe, redacted
 
-    if isinstance(fault, CloudError):
-        return str(fault)
-    if isinstance(fault, OSError):
-        return f"{fault.filename}: {fault.strerror}" if fault.filename else redacted(str(fault))
-    return redacted(f"this is a fault of pulumi-gpufleet {__version__} ({type(fault).__name__}: {fault})")
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else redacted(str(error))
+    return describe(error)
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = f"""Look after GPU clusters beside Pulumi.
+
+The accounts are those of the stacks that --stack names. Without --stack they are those whose keys are in the
+environment: {", ".join(f"{cloud.upper()}_API_KEY" for cloud in CLOUDS)}. An address other than the usual one is in
+{", ".join(f"{cloud.upper()}_BASE_URL" for cloud in CLOUDS)}.
+"""
+"""Made from the names alone: a cloud itself is imported when a command needs it."""
+
+
+@click.command(cls=Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="gpufleet")
 def main() -> None:
-    """GPU clusters on Together and Shadeform, beside Pulumi.
-
-    Accounts are those of the stacks that --stack names, else those whose keys stand in TOGETHER_API_KEY and
-    SHADEFORM_API_KEY (and addresses in TOGETHER_BASE_URL and SHADEFORM_BASE_URL, where they are not the usual ones).
-    """
+    """Run the command that the arguments name."""

@@ -14,7 +14,7 @@ from pulumi_embedded.providers.random_resources.kinds import KINDS
 from pulumi_embedded.providers.random_resources.seeded import SeededRandom
 from pulumi_embedded.values import UNKNOWN, Secret, has_unknowns, plain
 
-from .conftest import recorded_states
+from ..storage.conftest import recorded_states
 
 T = TypeVar("T")
 PROVIDER = RandomProvider()

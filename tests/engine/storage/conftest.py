@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from pulumi_embedded.storage.backend import FileBackend
-from pulumi_embedded.storage.checkpoint import ResourceState, Snapshot, new_manifest
 from pulumi_embedded.storage.secrets import PassphraseCrypter
+from pulumi_embedded.storage.snapshot import ResourceState, Snapshot, new_manifest
 from pulumi_embedded.storage.stack_reference import StackReference
 from pulumi_embedded.values import Secret
 

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from pulumi_embedded.errors import LockedError, ProjectError, StateError, StorageFull
-from pulumi_embedded.storage.backend import FileBackend, Update
-from pulumi_embedded.storage.checkpoint import Operation, dump_deployment
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.checkpoint import dump_deployment
+from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.snapshot import Operation
 from pulumi_embedded.storage.stack_reference import StackReference, backend_folder
 
 from .conftest import machine, snapshot_of
@@ -160,7 +162,9 @@ def test_a_stack_with_interrupted_creates_is_removed_only_by_force(
     snapshot = snapshot_of()
     snapshot.pending_operations = [Operation(machine("a", id=""), "creating")]
     backend.save(stack, snapshot, crypter)
-    with pytest.raises(StateError, match=r"interrupted, and what they have made may still run: urn:.*::a\. Find out"):
+    with pytest.raises(
+        StateError, match=r"interrupted creates, whose resources may still run: urn:.*::a\. Run `pulumi-embedded up`"
+    ):
         backend.remove(stack)
     backend.remove(stack, force=True)
     assert not backend.exists(stack)
@@ -258,7 +262,7 @@ def test_the_lock_of_a_dead_process_on_this_machine_says_so_and_still_holds(
     dead.wait()
     path = write_lock(backend, pid=dead.pid)
     with (
-        pytest.raises(LockedError, match=r"no longer runs\); clear it with `pulumi-embedded cancel"),
+        pytest.raises(LockedError, match=r"no longer runs\); remove the lock with `pulumi-embedded cancel"),
         backend.lock(stack),
     ):
         raise AssertionError("entered")
@@ -344,7 +348,7 @@ def test_a_disk_that_refuses_leaves_the_old_state(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, call, refuse)
-        with pytest.raises(StorageFull, match=r"cannot write .*what was there before is unchanged") as caught:
+        with pytest.raises(StorageFull, match=r"cannot write .*the previous content is unchanged") as caught:
             backend.save(stack, snapshot_of(machine("new")), crypter)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == before

@@ -7,9 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_embedded.errors import SecretsError, StateError
 from pulumi_embedded.storage.checkpoint import (
-    Operation,
-    ResourceState,
-    Snapshot,
     dump_checkpoint,
     dump_deployment,
     dump_resource,
@@ -18,6 +15,7 @@ from pulumi_embedded.storage.checkpoint import (
     load_resource,
 )
 from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.snapshot import Operation, ResourceState, Snapshot
 from pulumi_embedded.values import UNKNOWN, ResourceReference, Secret
 
 from .conftest import machine, recorded_states, snapshot_of, urn_of

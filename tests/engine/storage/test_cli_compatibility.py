@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from pulumi_embedded.errors import LockedError
-from pulumi_embedded.storage.backend import FileBackend, Update
-from pulumi_embedded.storage.checkpoint import Snapshot
+from pulumi_embedded.storage.backend import FileBackend
+from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.project import load_project
 from pulumi_embedded.storage.secrets import crypter_of
+from pulumi_embedded.storage.snapshot import Snapshot
 from pulumi_embedded.storage.stack_config import StackConfig
 from pulumi_embedded.storage.stack_reference import StackReference
 from pulumi_embedded.values import Secret

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pulumi_embedded.errors import StateError, StorageFull
 from pulumi_embedded.storage import journal_file
 from pulumi_embedded.storage.backend import FileBackend
-from pulumi_embedded.storage.checkpoint import Operation, ResourceState, Snapshot
 from pulumi_embedded.storage.journal import Journal
 from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.snapshot import Operation, ResourceState, Snapshot
 from pulumi_embedded.storage.stack_reference import StackReference
 
 from .conftest import machine, snapshot_of, urn_of
@@ -365,7 +365,7 @@ def test_a_state_that_another_engine_wrote_stands_and_learns_what_it_lacks(
     backend.journal_path(stack).write_bytes(journal)
     note = backend.recover(stack)
     assert note is not None
-    assert "2 resources that the state does not know" in note
+    assert "2 resources that are not in the state" in note
     snapshot = reload(backend, stack)
     assert names(snapshot) == ["other", "known"]
     assert pending(snapshot) == [("creating", "made"), ("creating", "half")]
@@ -702,9 +702,10 @@ def test_a_step_writes_the_same_in_a_stack_of_any_size(
 VICTIM = """
     import asyncio, os, sys
     from pathlib import Path
-    from pulumi_embedded.backend import FileBackend, StackReference
-    from pulumi_embedded.checkpoint import ResourceState
-    from pulumi_embedded.secrets import PassphraseCrypter, crypter_of
+    from pulumi_embedded.storage.backend import FileBackend
+    from pulumi_embedded.storage.snapshot import ResourceState
+    from pulumi_embedded.storage.secrets import PassphraseCrypter, crypter_of
+    from pulumi_embedded.storage.stack_reference import StackReference
     from pulumi_embedded.values import Secret
 
     backend, stack = FileBackend(Path(sys.argv[1])), StackReference("fleet", "dev")

@@ -73,7 +73,10 @@ def test_an_earlier_spelling_of_the_config_folder(tmp_path: Path) -> None:
             "'a' has a default that is not of its type",
         ),
         ("name: f\nruntime: python\nconfig: {a: {default: 1, value: 2}}", "'a' has both"),
-        ("name: f\nruntime: python\nconfig: {'aws:r': {default: 1}}", "'aws:r' is not of this project"),
+        (
+            "name: f\nruntime: python\nconfig: {'aws:r': {default: 1}}",
+            "'aws:r' is not in the namespace of this project",
+        ),
         ("name: f\nruntime: python\nconfig: {'aws:r': {}}", "'aws:r' is namespaced"),
     ],
 )

@@ -189,7 +189,7 @@ def test_what_the_project_declares(tmp_path: Path, crypter: PassphraseCrypter) -
         ("{}", "missing configuration 'count', 'list'.*config set"),
         ("{'fleet:count': x, 'fleet:list': [1]}", "'count' must be of type 'integer'"),
         ("{'fleet:count': 1, 'fleet:list': [x]}", "'list' must be of type 'array'"),
-        ("{'fleet:count': 1, 'fleet:list': [], 'fleet:token': open}", "'token' is secret.*--secret"),
+        ("{'fleet:count': 1, 'fleet:list': [], 'fleet:token': open}", "'token' must be a secret.*--secret"),
     ],
 )
 def test_what_the_project_forbids(tmp_path: Path, text: str, reason: str) -> None:

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from gpufleet_provider import __version__
+from gpufleet_provider import CLOUDS, __version__
+from gpufleet_provider.clouds import cloud_of
+from gpufleet_provider.model.cloud import Cloud
 from pulumi_gpufleet.cli import COMMANDS, main
 from pulumi_gpufleet.cli.accounts import running as inventory
 from pulumi_gpufleet.cli.importing import command as importing
@@ -57,6 +59,12 @@ def test_an_unforeseen_fault_is_one_line_without_a_secret(
     assert result.stderr.count("\n") == 1
     assert words in result.stderr
     assert "abcdefgh" not in result.stderr
+
+
+@pytest.mark.parametrize("cloud", [cloud_of(name) for name in CLOUDS], ids=CLOUDS)
+def test_the_help_names_the_variables_of_every_cloud(cloud: Cloud) -> None:
+    text = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    assert cloud.api_key_environment in text and cloud.base_url_environment in text
 
 
 def test_without_a_key_it_says_which_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What each resource of the package `random` takes, makes and can be imported from.
+"""The resources of the package `random`: their inputs, their outputs, and how they are imported.
 
 Source: Terraform's `random` provider 3.8 and its bridge, Pulumi `random` 4.21.
 """
@@ -24,7 +24,7 @@ Plain = dict[str, Any]
 
 
 class CannotImport(ValueError):
-    """The id does not say what the resource's value is, or this kind of resource cannot be imported at all."""
+    """The import id does not contain the resource's value."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class Kind:
 
     inputs: dict[str, Input]
     outputs: tuple[str, ...]
-    """What is made, beside the id and the inputs."""
+    """The outputs beside the id and the inputs."""
     make: Callable[[Plain], tuple[str, Plain]]
-    """Inputs to id and outputs."""
+    """From inputs to id and outputs."""
     recreate: Callable[[str], tuple[str, Plain, Plain]] | None = None
-    """An import id to id, inputs and outputs; raises CannotImport."""
+    """From an import id to id, inputs and outputs; raises CannotImport. None if the kind cannot be imported."""
     problems: Callable[[Plain], list[tuple[str, str]]] = lambda _: []
-    """Rules across inputs: property and reason."""
+    """Rules across inputs; each problem is a property and a reason."""
     secret_outputs: frozenset[str] = frozenset()
     terraform_names: dict[str, str] = field(default_factory=dict[str, str])
-    """Where Terraform's name is not the one that snake case gives."""
+    """Terraform's names of the properties whose name is not the snake case of Pulumi's."""
 
 
 _KEEPERS: Final = {"keepers": Input("map")}
@@ -155,7 +155,7 @@ def _make_password(inputs: Plain) -> tuple[str, Plain]:
 
 
 def _password_of(password: str) -> Plain:
-    # bcrypt looks at 72 bytes only; the provider hashes those of a longer password, and so does this.
+    # bcrypt takes at most 72 bytes; the plugin hashes the first 72 of a longer password, and so does this.
     digest = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(rounds=10, prefix=b"2a"))
     return {"bcryptHash": digest.decode(), "result": password}
 

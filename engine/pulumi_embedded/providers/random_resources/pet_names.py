@@ -1,4 +1,4 @@
-"""Words for `RandomPet`: adverbs, an adjective and an animal. Lists of our own: a name is drawn once and then kept."""
+"""Names for `RandomPet`: adverbs, an adjective and an animal, from other lists than the plugin's."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ wittily
 
 
 def pet_name(words: int, separator: str) -> str:
-    """A name of so many words: an animal, with an adjective, with adverbs before both."""
+    """A name of `words` words: an animal, preceded by an adjective, preceded by adverbs."""
     name = [secrets.choice(_ANIMALS)]
     if words > 1:
         name.insert(0, secrets.choice(_ADJECTIVES))

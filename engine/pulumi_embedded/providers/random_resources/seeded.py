@@ -1,6 +1,6 @@
 """The generator behind `seed`: the additive lagged Fibonacci generator of Go's `math/rand`, number for number.
 
-The plugin binary draws a seeded integer or permutation from it, so a program gets the same value on either engine. Go
+The plugin binary takes seeded integers and permutations from it, so a program gets the same values on either engine. Go
 ships the generator's 607 starting words as a table: the state that the plain recurrence reaches after 7.8e12 steps.
 Here the recurrence jumps there: `x**7.8e12` modulo its characteristic polynomial, over the integers modulo 2**64.
 """
@@ -21,7 +21,7 @@ _SLOT_BYTES: Final = 18  # a sum of 607 products of two 64-bit words fits
 
 
 class SeededRandom:
-    """Numbers that depend on nothing but the seed; without one, on nothing at all."""
+    """Random numbers that depend only on the seed; without a seed they are different each time."""
 
     def __init__(self, seed: str | None) -> None:
         number = _crc64(seed.encode()) if seed else secrets.randbits(64)

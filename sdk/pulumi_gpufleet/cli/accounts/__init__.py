@@ -1,1 +1,1 @@
-"""What the command line knows of accounts: what runs in them, and which states hold it."""
+"""What runs in the accounts, and which stacks and states know of it."""

@@ -1,4 +1,4 @@
-"""What runs in the accounts that this machine has keys for, as the clouds' own lists show it."""
+"""Lists what runs in the accounts that this machine has keys for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _GENERATED_NAME = re.compile(r"[a-z0-9-]{0,51}-[0-9a-f]{8}")
 
 
 def shown(text: str) -> str:
-    """Return text of a cloud for a terminal: nothing in it can move the cursor or change a colour."""
+    """Return text from a cloud without control characters, which could move the cursor or change a colour."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
@@ -42,9 +42,9 @@ class Running:
 
     @classmethod
     def of(cls, lifecycle: Lifecycle[Any], client: CloudClient, raw: Properties) -> Running:
-        """Read a reply; raises Unavailable for one without an id, which could be anything."""
+        """Read a reply; raises Unavailable for one without an id."""
         if not raw.get(lifecycle.id_field):
-            raise Unavailable(f"{lifecycle.token}: a reply lacks {lifecycle.id_field}, so nothing follows from it")
+            raise Unavailable(f"{lifecycle.token}: a reply has no {lifecycle.id_field}; run it again in a few minutes")
         info = parse_info(lifecycle.info_body, raw)
         return cls(lifecycle, client, raw, info, lifecycle.observed(info))
 
@@ -65,12 +65,12 @@ class Running:
 
     @property
     def region(self) -> str:
-        """The region, after the cloud that it belongs to where there are several; empty where no reply shows it."""
+        """Where it runs, such as `denvr houston-usa-1`; empty if the reply does not show it."""
         return " ".join(str(self.inputs[field]) for field in self.lifecycle.place_fields if field in self.inputs)
 
     @property
     def status(self) -> str:
-        """The cloud's own word for where it stands."""
+        """The status, in the cloud's own word."""
         return str(getattr(self.info, self.lifecycle.status_field, None) or "")
 
     @property
@@ -80,7 +80,7 @@ class Running:
 
     @property
     def generated_name(self) -> bool:
-        """Whether the name has the form of those that pulumi-gpufleet offers."""
+        """Whether the name looks like one that pulumi-gpufleet has generated."""
         return _GENERATED_NAME.fullmatch(self.name) is not None
 
     @property
@@ -108,12 +108,12 @@ class Running:
         return cost.hourly_dollars * age_seconds / 3600, False
 
     def mentions(self) -> set[str]:
-        """Return every string anywhere in the reply, ids of its parts (volumes, machines) among them."""
+        """Return every string in the reply; the ids of its volumes and machines are among them."""
         return set(strings(self.raw))
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Return every string value anywhere in a JSON value."""
+    """Return every string in a JSON value, at any depth."""
     stack = [value]
     while stack:
         value = stack.pop()
@@ -125,7 +125,7 @@ def strings(value: Any) -> Iterator[str]:
             stack.extend(cast("list[Any]", value))
 
 
-# --- For people -------------------------------------------------------------------------------------------------------
+# --- Output -----------------------------------------------------------------------------------------------------------
 
 
 def describe(found: Running) -> str:
@@ -135,11 +135,11 @@ def describe(found: Running) -> str:
 
 
 def details(found: Running, now: datetime.datetime) -> tuple[str, str, str]:
-    """Return status, age and cost so far, for people."""
+    """Return status, age and cost so far, each as text."""
     age_seconds = found.age_seconds(now)
     cost = found.cost_dollars(now)
-    words = _NO_PRICE if cost is None else f"${cost[0]:,.2f}" if cost[1] else f"about ${cost[0]:,.2f}"
-    return shown(found.status) or "-", "-" if age_seconds is None else _age(age_seconds), words
+    cost_text = _NO_PRICE if cost is None else f"${cost[0]:,.2f}" if cost[1] else f"about ${cost[0]:,.2f}"
+    return shown(found.status) or "-", "-" if age_seconds is None else _age(age_seconds), cost_text
 
 
 def _age(seconds: float) -> str:
@@ -148,14 +148,14 @@ def _age(seconds: float) -> str:
     return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
 
 
-# --- Asking -----------------------------------------------------------------------------------------------------------
+# --- Listing ----------------------------------------------------------------------------------------------------------
 
 
 def clients(names: Iterable[str], settings: Iterable[Setting]) -> list[CloudClient]:
-    """Return the accounts to look at: of the clouds named, else of every cloud that a key is set for.
+    """Return a client for each account of the named clouds, else of every cloud that has a key.
 
-    `settings` are where keys and addresses are looked up, each with the environment behind it. Raises MissingKey for a
-    named cloud without a key, and when no cloud has one.
+    Keys and addresses come from each of the `settings`, or where one has none, from the environment. Raises MissingKey
+    for a named cloud without a key, and when no cloud has one.
     """
     named, lookups = list(names), list(settings)
     found: dict[CloudClient, None] = {}
@@ -168,7 +168,7 @@ def clients(names: Iterable[str], settings: Iterable[Setting]) -> list[CloudClie
         if named and not accounts:
             raise _missing([cloud])
         if not accounts:
-            click.echo(f"{cloud.title} is not looked at: {_no_key([cloud])}", err=True)
+            click.echo(f"{cloud.title} is skipped: {_no_key([cloud])}", err=True)
         found |= accounts
     if not found:
         raise _missing([cloud_of(name) for name in CLOUDS])
@@ -186,7 +186,7 @@ def running(client: CloudClient, resources: Iterable[str] = ()) -> list[Running]
 
 
 def _missing(clouds: list[Cloud]) -> MissingKey:
-    return MissingKey(f"{_no_key(clouds)}: put one into the environment, or name a stack that has one with --stack")
+    return MissingKey(f"{_no_key(clouds)}: set one in the environment, or name a stack that has one with --stack")
 
 
 def _no_key(clouds: list[Cloud]) -> str:

@@ -1,6 +1,6 @@
-"""What stacks know: every id and every unfinished create in the states that the user names.
+"""Reads the states that the user names: every id in them, and every create that has not finished.
 
-A state that cannot be read, or that is not certainly whole, is an error: what it knows would look like an orphan.
+A state that cannot be read completely is an error: the resources that it holds would look like orphans.
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from pulumi_gpufleet.cli.accounts.stacks import UnreadableState, configuration, 
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _VERSIONS = (3, 4)
-"""Of deployments: 4 only adds features to 3."""
+"""Versions of a deployment that can be read: 4 only adds features to 3."""
+_TYPE = re.compile(r"pulumi-python:dynamic/([^:/]+):")
+"""The type token of a dynamic resource, with the name of its cloud."""
 
 
 @dataclass
 class Known:
-    """What some states know: a resource is known when its id stands anywhere in them."""
+    """What some states hold; a resource is known if its id is anywhere in them."""
 
     values: set[str] = field(default_factory=set[str])
-    """Every string in them, so that the id of a part (a volume, a machine) or of a reference counts as well."""
+    """Every string in them; ids of resources, of their volumes and machines, and of references are among them."""
     unfinished: set[str] = field(default_factory=set[str])
-    """Every string in the inputs of creates that have not come to an end: their physical names among them."""
+    """Every string in the inputs of creates that have not finished; the physical names are among them."""
     held: Counter[str] = field(default_factory=Counter[str])
-    """How many resources of each cloud they hold."""
+    """How many resources of each cloud they hold, by its name in CLOUDS."""
 
     def knows(self, found: Running) -> bool:
-        """Say whether a state holds the resource, or is about to: its create may be under way at this moment."""
+        """Say whether a state holds the resource, or a create that has not finished may be making it."""
         return found.id in self.values or self.creates(found)
 
     def creates(self, found: Running) -> bool:
-        """Say whether the resource is known by the name of an unfinished create alone.
+        """Say whether the resource is known only by the name in a create that has not finished.
 
-        A run is creating it at this moment, or has been killed in the middle of that.
+        A run is creating it now, or was killed while it did.
         """
         return found.id not in self.values and found.name != "" and found.name in self.unfinished
 
@@ -61,9 +63,9 @@ class States:
         return bool(self.files or self.stacks)
 
     def settings(self) -> list[Setting]:
-        """Return where to look up keys and addresses: each stack's configuration, and the environment for the rest.
+        """Return the configuration of each stack, to look up keys and addresses in; raises UnreadableState.
 
-        Raises UnreadableState. What a configuration does not say, the environment says, as in a run of the stack.
+        Where a configuration has no key, the environment counts, as in a run of the stack.
         """
         configurations: list[dict[str, str]] = [configuration(stack) for stack in self.stacks]
         if self.files or not configurations:
@@ -71,12 +73,12 @@ class States:
         return [each.get for each in configurations]
 
     def read(self) -> Known:
-        """Return what all of them together know now; raises UnreadableState."""
+        """Read all of them now, and return what they hold together; raises UnreadableState."""
         known = Known()
         for path in self.files:
-            _take(known, _deployment(_file(path), str(path)))
+            _add(known, _deployment(_read(path), str(path)))
         for stack in self.stacks:
-            _take(known, _deployment(exported(stack), f"stack {stack}"))
+            _add(known, _deployment(exported(stack), f"stack {stack}"))
         return known
 
 
@@ -101,50 +103,50 @@ def state_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-# --- Getting at a state -----------------------------------------------------------------------------------------------
+# --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def _file(path: Path) -> bytes:
-    _settled(path)
+def _read(path: Path) -> bytes:
+    _refuse_outdated(path)
     try:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
-    except (OSError, EOFError, zlib.error) as fault:
+    except (OSError, EOFError, zlib.error) as error:
         raise UnreadableState(
-            f"{path}: the state cannot be read: {getattr(fault, 'strerror', None) or fault}"
+            f"{path}: the state cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
 
 
-def _settled(path: Path) -> None:
-    """Refuse a checkpoint of a file backend that lags behind what its stack has done."""
+def _refuse_outdated(path: Path) -> None:
+    """Raise UnreadableState for a checkpoint that lacks steps which its stack has already taken."""
     stem = path.name.removesuffix(".gz").removesuffix(".json")
     if path.with_name(f"{stem}.journal").exists():
         raise UnreadableState(
-            f"{path}: {stem}.journal beside it holds steps that it does not know yet; wait for the run that writes it, "
+            f"{path}: {stem}.journal beside it holds newer steps; wait for the run that writes it, "
             f"or name the stack itself with --stack {stem}"
         )
     stacks = path.absolute().parent.parent
     locks = stacks.parent / "locks" / "organization" / path.absolute().parent.name / stem
     if stacks.name == "stacks" and any(locks.glob("*.json")):
         raise UnreadableState(
-            f"{path}: an update of that stack is under way, or was killed; wait for it, or clear it with "
+            f"{path}: an update of that stack is running, or was killed; wait for it, or release its lock with "
             f"`pulumi cancel --stack {stem}`"
         )
 
 
-# --- Understanding a state --------------------------------------------------------------------------------------------
+# --- Parsing ----------------------------------------------------------------------------------------------------------
 
 
 def _deployment(content: bytes, source: str) -> Properties:
-    """Return the deployment in an export or a checkpoint; raises UnreadableState for anything that may be none."""
+    """Return the deployment in an export or a checkpoint; raises UnreadableState for anything else."""
     try:
         document: Any = json.loads(content)
     except (ValueError, RecursionError):
-        raise UnreadableState(f"{source}: this is no JSON, so it is no state of a stack") from None
+        raise UnreadableState(f"{source}: this is not JSON, so it is not the state of a stack") from None
     outer = _object(document)
     if outer is None or not ("deployment" in outer or "checkpoint" in outer):
         raise UnreadableState(
-            f"{source}: this is no state of a stack; expected what `pulumi stack export` writes, or a checkpoint"
+            f"{source}: this is not the state of a stack; expected what `pulumi stack export` writes, or a checkpoint"
         )
     if outer.get("version") not in _VERSIONS:
         raise UnreadableState(
@@ -158,17 +160,17 @@ def _deployment(content: bytes, source: str) -> Properties:
         found = _object(checkpoint.get("latest") or {"manifest": {}})
     rows = [found.get(key, []) for key in ("resources", "pending_operations")] if found and "manifest" in found else []
     if found is None or not rows or not all(_objects(row) for row in rows):
-        raise UnreadableState(f"{source}: the state is not whole: it has no readable list of resources")
+        raise UnreadableState(f"{source}: the state is incomplete: it has no readable list of resources")
     return found
 
 
-def _take(known: Known, deployment: Properties) -> None:
+def _add(known: Known, deployment: Properties) -> None:
     resources = cast("list[Properties]", deployment.get("resources") or [])
     pending = cast("list[Properties]", deployment.get("pending_operations") or [])
     known.values.update(strings(resources), strings(pending))
     creating: Iterable[Any] = (_object(operation.get("resource")) or {} for operation in pending)
-    clouds = (re.match(r"pulumi-python:dynamic/([a-z]+):", str(row.get("type"))) for row in resources if row.get("id"))
-    known.held.update(Counter(found[1] for found in clouds if found is not None))
+    types = (_TYPE.match(str(row.get("type"))) for row in resources if row.get("id"))
+    known.held.update(Counter(found[1] for found in types if found is not None))
     unfinished = [*creating, *(row for row in resources if row.get("custom") and not row.get("id"))]
     known.unfinished.update(strings([row.get("inputs") for row in unfinished]))
 
@@ -178,7 +180,7 @@ def _object(value: Any) -> Properties | None:
 
 
 def _objects(value: Any) -> bool:
-    """Whether a value is a list of objects; null stands for an empty one."""
+    """Say whether a value is a list of objects, or null in place of one."""
     return value is None or (
         isinstance(value, list) and all(isinstance(entry, dict) for entry in cast("list[Any]", value))
     )

@@ -1,1 +1,1 @@
-"""`gpufleet import`: the program and the import file for what already runs."""
+"""`gpufleet import`: writes a program and an import file for what already runs."""

@@ -1,4 +1,4 @@
-"""`gpufleet import`: the program and the import file for what already runs."""
+"""`gpufleet import`: writes a program and an import file for what already runs."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def command(
     stack_states: tuple[Path, ...],
     stacks: tuple[str, ...],
 ) -> None:
-    """Write the program and the import file for what already runs in the account of CLOUD.
+    """Write a program and an import file for what already runs in the account of CLOUD.
 
-    Two files: imported_CLOUD.py declares the resources, and imported_CLOUD.json is for `pulumi import --file` (Pulumi
-    3.254 or newer, or pulumi-embedded). After that import, a preview of the program shows no change. What a state that
-    is given with --stack or --stack-state knows already is left out.
+    imported_CLOUD.py declares the resources, and imported_CLOUD.json is for `pulumi import --file` (Pulumi 3.254 or
+    newer, or pulumi-embedded). After that import, a preview of the program shows no change. What is in a state that
+    --stack or --stack-state names is left out.
 
-    For single resources there is another way, without an import file: write the resource into the program with
-    opts=pulumi.ResourceOptions(import_="<id>"), and `pulumi up` takes it over.
+    A single resource can be taken over without an import file: declare it with
+    opts=pulumi.ResourceOptions(import_="<id>"), and run `pulumi up`.
     """
     if everything == bool(ids):
-        raise click.UsageError("name the ids to import, or say --all")
+        raise click.UsageError("name the ids to import, or use --all")
     states = States(stack_states, stacks)
     accounts = clients([cloud], states.settings())
     if len(accounts) > 1:
-        raise click.UsageError("the stacks use several accounts; name those of one account")
+        raise click.UsageError("the stacks use several accounts; name stacks of one account only")
     (client,) = accounts
     lifecycle = lifecycles_of(client.cloud.name).get(resource)
     if lifecycle is None:
@@ -73,9 +73,9 @@ def command(
     chosen: list[Running] = []
     for found in wanted:
         if known.knows(found):
-            click.echo(f"left out {describe(found)}: a given state knows it", err=True)
+            click.echo(f"left out {describe(found)}: a given state holds it already", err=True)
         elif not found.live:
-            click.echo(f"left out {describe(found)}: it is on its way out ({found.status})", err=True)
+            click.echo(f"left out {describe(found)}: it is being deleted ({found.status})", err=True)
         else:
             chosen.append(found)
     if not chosen:
@@ -91,7 +91,7 @@ def _write(cloud: str, chosen: list[Running], folder: Path, force: bool) -> None
     program, entries = folder / f"imported_{cloud}.py", folder / f"imported_{cloud}.json"
     taken = [str(path) for path in (program, entries) if path.exists()]
     if taken and not force:
-        raise click.ClickException(f"{' and '.join(taken)}: there already; move it away, or say --force")
+        raise click.ClickException(f"{' and '.join(taken)}: exists already; move it away, or use --force")
     declared = declarations(chosen)
     complete = [each for each in declared if not each.missing]
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,14 +109,16 @@ def _write(cloud: str, chosen: list[Running], folder: Path, force: bool) -> None
     if not complete:
         return
     _replace(entries, import_text(complete), 0o600)
-    click.echo(f"wrote {entries}: it holds credentials in the clear, readable by you alone; delete it after the import")
+    click.echo(
+        f"wrote {entries}: it holds credentials in plain text and is readable by you alone; delete it after the import"
+    )
     pulumi = "pulumi" if shutil.which("pulumi") else "pulumi-embedded"
     click.echo(f"next: {pulumi} import --file {shlex.quote(str(entries))} --protect=false --generate-code=false")
     click.echo(f"then: `import {program.stem}` in __main__.py, and `{pulumi} preview` shows no change")
 
 
 def _replace(path: Path, text: str, mode: int) -> None:
-    """Write a file as a whole, with that mode from its first byte on."""
+    """Write a file atomically; it has that mode before it has content."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""The file for `pulumi import --file`: entries that are complete, so that the engine asks no provider for them.
+"""The file for `pulumi import --file`: its entries are complete, so that the engine asks no provider for them.
 
-Inputs and outputs stand as a create would have left them; what the state encrypts is wrapped as the engine's
-plaintext secret, since a bare value would be stored in the clear.
+Inputs and outputs are what a create would have left. Secrets are marked as such: the engine stores any other value in
+plain text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def import_text(declared: Iterable[Declaration]) -> str:
-    """Return the import file for resources of which nothing is missing."""
+    """Return the text of the import file for resources that have every required input."""
     return json.dumps({"nameTable": {}, "resources": [_entry(each) for each in declared]}, indent=2) + "\n"
 
 

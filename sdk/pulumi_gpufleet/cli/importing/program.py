@@ -1,4 +1,4 @@
-"""The Pulumi program for resources that already run, as a user would write it: only what the cloud shows."""
+"""The Pulumi program for resources that already run: typed resources, with the inputs that the cloud shows."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Declaration:
     logical_name: str
     variable: str
     inputs: Properties
-    """What the program says of it; check accepts it unless something is missing."""
+    """The inputs to write into the program; valid unless something is missing."""
     missing: dict[str, str]
-    """Inputs that check insists on and that the cloud does not show in a form that check accepts → why."""
+    """Required inputs that the cloud does not show, or not in a valid form, each with the reason."""
     left_out: dict[str, str]
-    """Optional inputs that the cloud shows in a form that check refuses → why."""
+    """Optional inputs that the cloud does not show in a valid form, each with the reason."""
 
     @property
     def resource(self) -> str:
@@ -40,7 +40,7 @@ class Declaration:
 
 
 def declarations(running: Iterable[Running]) -> list[Declaration]:
-    """Return what the program declares, with logical names and variables that are unique in it."""
+    """Return what to declare; logical names and variables are unique in the program."""
     names, variables = set[str](), {"pulumi", *(found.lifecycle.token.partition(":")[0] for found in running)}
     declared: list[Declaration] = []
     for found in running:
@@ -53,9 +53,9 @@ def declarations(running: Iterable[Running]) -> list[Declaration]:
 def accepted_inputs(
     lifecycle: Lifecycle[Any], observed: Properties
 ) -> tuple[Properties, dict[str, str], dict[str, str]]:
-    """Return the observed inputs that check accepts, normalised as it does; what is missing; and what was left out.
+    """Return the observed inputs that are valid, normalised; what is missing; and what was left out.
 
-    An optional input that check refuses is left out, as long as that helps. Credentials are never among them.
+    An optional input that is not valid is left out. Credentials are never among them.
     """
     body = lifecycle.create_body
     inputs = {name: value for name, value in observed.items() if mark(body, name, Secret) is None}
@@ -81,9 +81,9 @@ def _logical_name(found: Running) -> str:
 
 
 def _identifier(found: Running) -> str:
-    words = re.sub(r"[^a-z0-9]+", "_", found.name.lower()).strip("_") or "cluster"
-    words = f"cluster_{words}" if words[0].isdigit() else words
-    return f"{words}_" if keyword.iskeyword(words) or hasattr(builtins, words) else words
+    identifier = re.sub(r"[^a-z0-9]+", "_", found.name.lower()).strip("_") or "cluster"
+    identifier = f"cluster_{identifier}" if identifier[0].isdigit() else identifier
+    return f"{identifier}_" if keyword.iskeyword(identifier) or hasattr(builtins, identifier) else identifier
 
 
 def _unique(wanted: str, taken: set[str], separator: str) -> str:
@@ -99,13 +99,13 @@ def _unique(wanted: str, taken: set[str], separator: str) -> str:
 _FILL_IN = '''
 
 def fill_in(what: str) -> NoReturn:
-    """Stand where the cloud does not show what has to be written."""
+    """Mark a value that the cloud does not show; the program fails until it is written here."""
     raise pulumi.RunError(f"{__file__}: fill in {what}")
 '''
 
 
 def program_text(cloud: str, declared: list[Declaration]) -> str:
-    """Return the program: one typed resource after the other."""
+    """Return the text of the program."""
     incomplete = any(each.missing for each in declared)
     lifecycles = {each.resource: each.found.lifecycle for each in declared}
     lines = [f'"""What already runs on {declared[0].found.client.cloud.title}, as `gpufleet import` found it."""', ""]
@@ -148,7 +148,7 @@ def _argument(name: str, value: Any) -> list[str]:
 
 
 def _literal(value: Any, indent: str, used: int) -> list[str]:
-    """Write a value as Python, on one line where it fits beside what the line has already, else taken apart."""
+    """Write a value as Python: on one line if it fits after the `used` characters, else one entry per line."""
     flat = _flat(value)
     if isinstance(value, str) and "\n" in value.rstrip("\n") and used + len(flat) > _LINE_LENGTH:
         return ["(", *(f"{indent}    {_text(line)}" for line in value.splitlines(keepends=True)), f"{indent})"]
@@ -177,6 +177,6 @@ def _flat(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """Write a string with double quotes wherever that needs no more escapes, as formatters do."""
+    """Write a string in double quotes, unless that needs more escapes, as formatters do."""
     plain = repr(text)
     return f'"{plain[1:-1]}"' if plain.startswith("'") and '"' not in plain else plain

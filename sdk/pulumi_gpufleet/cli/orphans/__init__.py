@@ -1,1 +1,1 @@
-"""`gpufleet orphans`: what runs in the accounts and stands in no state."""
+"""`gpufleet orphans`: what runs in the accounts and is in no state."""

@@ -1,4 +1,4 @@
-"""`gpufleet orphans`: what runs in the accounts and stands in no given state."""
+"""`gpufleet orphans`: what runs in the accounts and is in no given state."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from pulumi_gpufleet.cli.accounts.states import Known, States, state_options
     "--cloud", "clouds", multiple=True, type=click.Choice(CLOUDS), help="Look at this cloud only. Can be repeated."
 )
 @click.option("--delete", is_flag=True, help="Delete what is listed, asking for each. Needs a state.")
-@click.option("--yes", is_flag=True, help="With --delete: do not ask. What would forfeit a prepaid term is kept.")
-@click.option("--dry-run", is_flag=True, help="With --delete: only say what would be deleted.")
+@click.option(
+    "--yes", is_flag=True, help="With --delete: do not ask; prepaid resources whose term is not over are kept."
+)
+@click.option("--dry-run", is_flag=True, help="With --delete: only show what would be deleted.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(
@@ -34,14 +36,14 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """List what runs in the accounts and stands in no given state.
+    """List what runs in the accounts and is in no given state.
 
-    Every cloud whose key is set is looked at. Give every stack that these accounts are used by: whatever a state names
-    is known, resources that wait to be deleted included. What a create is making, or has made in a run that was killed,
-    is no orphan either: it is listed by itself, and `pulumi up` brings it into its state.
+    Every cloud that has a key is searched. Name every stack that uses these accounts: a resource whose id is anywhere
+    in a state is no orphan. What an unfinished create has made is no orphan either: it is listed separately, and
+    `pulumi up` takes it into its state.
 
-    With --delete, each deletion reads the states and the resource once more, and waits until the cloud has none of it.
-    The exit code is 1 if a list or a state cannot be read, or if a deletion fails.
+    With --delete, the states and the resource are read once more before each deletion, and the command waits until the
+    resource is gone. The exit code is 1 if a list or a state cannot be read, or if a deletion fails.
     """
     states = States(stack_states, stacks)
     if delete and as_json:
@@ -52,14 +54,14 @@ def command(
         raise click.ClickException(
             "nothing is deleted without a state: name every stack of these accounts with --stack or --stack-state"
         )
-    # The accounts come first: what an update makes in between is then missing here, and no orphan.
+    # The accounts are read first: what an update makes in between is then not listed here, and no orphan.
     accounts = clients(clouds, states.settings())
     everything = [found for client in accounts for found in running(client)]
     known = states.read()
     orphans = orphans_of(everything, known)
     unfinished = [found for found in everything if known.creates(found)]
     for cloud in sorted({client.cloud.name for client in accounts}):
-        _compare(cloud, everything, known, delete=delete)
+        _check_key(cloud, everything, known, delete=delete)
     now = datetime.datetime.now(datetime.timezone.utc)
     if as_json:
         lists = {
@@ -81,9 +83,9 @@ def command(
 
 
 def orphans_of(everything: list[Running], known: Known) -> list[tuple[Running, Running | None]]:
-    """Return what no state knows, each with the cluster that it is a part of, if any.
+    """Return what is in no state, each with the cluster that it is a part of, if any.
 
-    A part (a volume, a machine) of a cluster that a state knows is known as well.
+    A volume or a machine of a cluster that a state knows is known as well.
     """
     clusters = [(found, found.mentions()) for found in everything if found.token.endswith(":Cluster")]
     found: list[tuple[Running, Running | None]] = []
@@ -94,28 +96,28 @@ def orphans_of(everything: list[Running], known: Known) -> list[tuple[Running, R
     return found
 
 
-def _compare(cloud: str, everything: list[Running], known: Known, *, delete: bool) -> None:
-    """Speak up where states and accounts of a cloud have nothing in common: with a wrong key all looks like orphans."""
+def _check_key(cloud: str, everything: list[Running], known: Known, *, delete: bool) -> None:
+    """Refuse to delete when no listed resource is in any state: probably the wrong key."""
     here = [found for found in everything if found.client.cloud.name == cloud]
     if not known.held[cloud] or any(known.knows(found) for found in here):
         return
-    words = f"nothing of what the given states hold on {cloud} runs in this account: is it the right key?"
+    question = f"none of the {cloud} resources in the given states runs in this account: is it the right key?"
     if delete and here:
-        raise click.ClickException(f"{words} Nothing was deleted; if all of it is gone, run `pulumi refresh` first")
-    click.echo(words, err=True)
+        raise click.ClickException(f"{question} Nothing was deleted; if they are all gone, run `pulumi refresh` first")
+    click.echo(question, err=True)
 
 
-# --- Saying it --------------------------------------------------------------------------------------------------------
+# --- Output -----------------------------------------------------------------------------------------------------------
 
 
 def _table(orphans: list[tuple[Running, Running | None]], now: datetime.datetime) -> list[str]:
-    """Return aligned lines, never cut: an id has to be copied out of them."""
+    """Return aligned lines; none is cut, so that ids can be copied."""
     if not orphans:
         return []
     rows = [("RESOURCE", "ID", "NAME", "REGION", "STATUS", "AGE", "COST SO FAR", "NOTE")]
     for found, owner in orphans:
         notes = [f"part of {shown(owner.id)}"] if owner is not None else []
-        notes += ["made by pulumi-gpufleet, by its name"] if found.generated_name else []
+        notes += ["name generated by pulumi-gpufleet"] if found.generated_name else []
         place = shown(found.region) or "-"
         rows.append(
             (found.token, shown(found.id), shown(found.name) or "-", place, *details(found, now), ", ".join(notes))
@@ -127,8 +129,8 @@ def _table(orphans: list[tuple[Running, Running | None]], now: datetime.datetime
 def _unfinished_line(found: Running, now: datetime.datetime) -> str:
     status, age, cost = details(found, now)
     return (
-        f"unfinished: {describe(found)} ({status}, age {age}, {cost}): its create has not come to an end in a given "
-        "state. If no run is at it now, `pulumi up` takes it over; until then `pulumi destroy` does not delete it"
+        f"unfinished: {describe(found)} ({status}, age {age}, {cost}): its create has not finished in a given "
+        "state. If no run is creating it, `pulumi up` takes it over; before that, `pulumi destroy` does not delete it"
     )
 
 

@@ -1,4 +1,4 @@
-"""Deleting orphans: each is asked for, read once more together with the states, and waited for until it is gone."""
+"""Deletes orphans: confirms each, reads it and the states once more, and waits until it is gone."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class _Tally:
 
 
 def delete_all(orphans: list[tuple[Running, Running | None]], states: States, *, yes: bool, dry_run: bool) -> bool:
-    """Delete orphans, each with the cluster that it is a part of; returns False if any deletion failed.
+    """Delete orphans, each given with the cluster that it is a part of; returns False if any deletion failed.
 
-    What is a part of another orphan is deleted after it, and only if that one is gone.
+    A part of another orphan is deleted after that one, and only if that one is gone.
     """
     tally = _Tally()
-    wanted = [(found, owner) for found, owner in orphans if _wanted(found, tally, yes=yes, dry_run=dry_run)]
+    wanted = [(found, owner) for found, owner in orphans if _confirm(found, tally, yes=yes, dry_run=dry_run)]
     if dry_run:
         return True
     try:
-        _together([found for found, owner in wanted if owner is None], states, tally)
+        _delete_concurrently([found for found, owner in wanted if owner is None], states, tally)
         parts = [(found, owner) for found, owner in wanted if owner is not None]
         for found, owner in parts:
             if owner.id not in tally.deleted:
                 tally.kept += 1
                 click.echo(f"kept {describe(found)}: {owner.token} {owner.id}, which it is a part of, is still there")
-        _together([found for found, owner in parts if owner.id in tally.deleted], states, tally)
+        _delete_concurrently([found for found, owner in parts if owner.id in tally.deleted], states, tally)
     finally:
         unfinished = len(orphans) - len(tally.deleted) - tally.kept - tally.failed
         rest = f", {unfinished} unfinished" if unfinished else ""
@@ -54,14 +54,17 @@ def delete_all(orphans: list[tuple[Running, Running | None]], states: States, *,
     return tally.failed == 0
 
 
-def _wanted(found: Running, tally: _Tally, *, yes: bool, dry_run: bool) -> bool:
+def _confirm(found: Running, tally: _Tally, *, yes: bool, dry_run: bool) -> bool:
+    """Ask whether to delete a resource, unless an option answers that; say why one is kept."""
     status, age, cost = details(found, datetime.datetime.now(datetime.timezone.utc))
     forfeited = found.lifecycle.forfeits(found.inputs, found.lifecycle.outputs(found.info))
     loss = f", and forfeits {forfeited}" if forfeited is not None else ""
     if not found.live:
-        why = f"it is on its way out already ({status})"
+        why = f"it is being deleted already ({status})"
     elif forfeited is not None and yes:
-        why = f"deleting it forfeits {forfeited}, which --yes does not cover; leave --yes out and answer for it"
+        why = (
+            f"deleting it forfeits {forfeited}, which --yes does not cover; leave --yes out, and confirm it when asked"
+        )
     elif dry_run:
         click.echo(f"would delete {describe(found)}{loss}")
         return True
@@ -74,8 +77,8 @@ def _wanted(found: Running, tally: _Tally, *, yes: bool, dry_run: bool) -> bool:
     return False
 
 
-def _together(wanted: list[Running], states: States, tally: _Tally) -> None:
-    """Delete some resources at once; a failure of one is reported and does not end the others."""
+def _delete_concurrently(wanted: list[Running], states: States, tally: _Tally) -> None:
+    """Delete several resources at a time; the failure of one is reported and does not stop the others."""
     reading = threading.Lock()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         pending = {pool.submit(_delete, found, states, reading): found for found in wanted}
@@ -83,19 +86,19 @@ def _together(wanted: list[Running], states: States, tally: _Tally) -> None:
             for future in as_completed(pending):
                 found = pending[future]
                 try:
-                    is_gone, words = future.result()
+                    is_gone, message = future.result()
                 except (CloudError, UnreadableState) as error:
                     tally.failed += 1
                     click.echo(f"failed {describe(found)}: {getattr(error, 'message', None) or error}", err=True)
                     continue
                 if is_gone:
                     tally.deleted.add(found.id)
-                    click.echo(f"{words} {describe(found)}")
-                    for line in _outliving(found):
+                    click.echo(f"{message} {describe(found)}")
+                    for line in _left_volumes(found):
                         click.echo(line)
                 else:
                     tally.kept += 1
-                    click.echo(f"kept {describe(found)}: {words}")
+                    click.echo(f"kept {describe(found)}: {message}")
         except BaseException:
             stop_posting("it was interrupted")
             cancel_everything("it was interrupted")
@@ -104,7 +107,7 @@ def _together(wanted: list[Running], states: States, tally: _Tally) -> None:
 
 
 def _delete(found: Running, states: States, reading: threading.Lock) -> tuple[bool, str]:
-    """Delete one resource and wait until it is gone; returns whether it is, and that or why it was kept in words."""
+    """Delete one resource and wait until it is gone; returns whether it is, and what to print."""
     lifecycle, client = found.lifecycle, found.client
     watcher = watcher_for(lifecycle, client)
     try:
@@ -114,16 +117,16 @@ def _delete(found: Running, states: States, reading: threading.Lock) -> tuple[bo
     with reading:
         known = states.read()
     if known.knows(now):
-        return False, "a state knows it by now"
+        return False, "a state holds it now"
     if now.name != found.name:
-        return False, "the cloud shows another name under that id by now"
+        return False, "its name has changed since it was listed"
     call = Call(progress=lambda line: _say(f"{found.id}: {line}"), warn=_say)
     ResourceService(lifecycle, lambda _setting: client).delete(call, found.id, lifecycle.outputs(now.info))
     return True, "deleted"
 
 
-def _outliving(found: Running) -> list[str]:
-    """Name the volumes that a cluster had, where no list of orphans shows them: they may outlive it, and cost."""
+def _left_volumes(found: Running) -> list[str]:
+    """Name the volumes of a deleted cluster, which may remain and cost money, where no list of orphans shows them."""
     if "Volume" in lifecycles_of(found.client.cloud.name):
         return []
     volumes: list[Any] = getattr(found.info, "volumes", None) or []

@@ -61,7 +61,7 @@ def test_a_stack_brings_its_state_and_its_account(
     assert result.exit_code == 0, result.output
     assert lost in result.stdout
     assert known not in result.stdout
-    assert "Shadeform is not looked at" in result.stderr
+    assert "Shadeform is skipped" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_cloud_without_a_key_is_left_out_and_said(
     result = gpufleet("orphans")
     assert id in result.stdout
     assert unseen not in result.stdout
-    assert "Shadeform is not looked at" in result.stderr
+    assert "Shadeform is skipped" in result.stderr
     assert gpufleet("orphans", "--cloud", "shadeform").exit_code == 1
 
 
@@ -288,7 +288,7 @@ def test_what_a_state_learns_while_the_user_thinks_is_kept(
     monkeypatch.setattr("click.confirm", confirm)
     result = gpufleet("orphans", "--stack-state", path, "--delete")
     assert result.exit_code == 0
-    assert "a state knows it by now" in result.output
+    assert "a state holds it now" in result.output
     assert alive(simulator) == {known, lost}
 
 

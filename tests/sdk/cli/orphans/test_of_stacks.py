@@ -65,7 +65,7 @@ def test_what_a_killed_create_left_stays_in_sight_until_it_is_managed(stack: Sta
     assert [it["id"] for it in stack.live_clusters()] == [left["id"]]
     if stack.engine == "embedded":
         refused = stack.run("stack", "rm", "--yes", stack.name)
-        assert refused.exit_code != 0 and "what they have made may still run" in refused.output
+        assert refused.exit_code != 0 and "whose resources may still run" in refused.output
     resumed = stack.up()
     assert resumed.exit_code == 0 and f"taking over {left['id']}" in resumed.output, resumed.output
     assert stack.destroy().exit_code == 0
