@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PASSPHRASE = "acceptance"
+from tests import warm_python
+from tests.warm_python import PASSPHRASE, SALT
+
 KEY = "simulated-key-canary"
 PULUMI = shutil.which("pulumi")
 
@@ -24,15 +24,6 @@ import pulumi
 import pulumi_random
 from pulumi_gpufleet import shadeform, together
 """
-
-_EMPTY: dict[tuple[str, str], tuple[Path, list[str]]] = {}
-"""By engine and name, the state of a stack without resources, and what its config says of its passphrase."""
-
-
-def _salt(config: Path) -> list[str]:
-    if not config.exists():
-        return []
-    return [line for line in config.read_text().splitlines() if line.startswith("encryptionsalt")]
 
 
 @dataclass
@@ -82,19 +73,17 @@ class Stack:
             **settings,
         }
         lines = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in known.items() if value)
-        path = self.directory / f"Pulumi.{self.name}.yaml"
-        path.write_text("\n".join([*_salt(path), "config:", lines]))
+        (self.directory / f"Pulumi.{self.name}.yaml").write_text(f"encryptionsalt: {SALT}\nconfig:\n{lines}")
 
     def write(self, program: str) -> None:
         """Make this the stack's program; the usual imports stand above it."""
         (self.directory / "__main__.py").write_text(HEAD + textwrap.dedent(program))
 
-    @property
-    def command(self) -> list[str]:
+    def _command(self, python: str) -> list[str]:
         if self.engine == "pulumi":
             assert PULUMI is not None
             return [PULUMI]
-        return [sys.executable, "-m", "pulumi_embedded"]
+        return [python, "-m", "pulumi_embedded"]
 
     def env(self) -> dict[str, str]:
         state = self.directory / ".state"
@@ -115,9 +104,9 @@ class Stack:
         }
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a command and return its process, in a process group of its own."""
+        """Start a command and return its process, in a process group of its own; for what is ended or interrupted."""
         return subprocess.Popen(
-            [*self.command, *arguments],
+            [*self._command(sys.executable), *arguments],
             cwd=self.directory,
             env=self.env(),
             stdout=subprocess.PIPE,
@@ -130,7 +119,7 @@ class Stack:
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 240) -> Run:
         """Run a command to its end."""
         done = subprocess.run(
-            [*self.command, *arguments],
+            [*self._command(warm_python.executable()), *arguments],
             cwd=self.directory,
             env={**self.env(), **(env or {})},
             capture_output=True,
@@ -142,20 +131,9 @@ class Stack:
         return Run(done.returncode, done.stdout + done.stderr, done.stdout)
 
     def init(self) -> Stack:
-        """Make the stack, as the first one of this process was made: an empty stack is like any other."""
-        config = self.directory / f"Pulumi.{self.name}.yaml"
-        made_before = _EMPTY.get((self.engine, self.name))
-        if made_before is None:
-            made = self.run("stack", "init", self.name)
-            assert made.exit_code == 0, made.output
-            template = Path(tempfile.mkdtemp(prefix="gpufleet-empty-stack-"))
-            atexit.register(shutil.rmtree, template, ignore_errors=True)
-            shutil.copytree(self.directory / ".state", template / "state")
-            _EMPTY[self.engine, self.name] = template, _salt(config)
-        else:
-            template, salt = made_before
-            shutil.copytree(template / "state", self.directory / ".state", dirs_exist_ok=True)
-            config.write_text("\n".join([*salt, config.read_text()]))
+        """Make the stack."""
+        made = self.run("stack", "init", self.name)
+        assert made.exit_code == 0, made.output
         return self
 
     def preview(self, *arguments: str) -> Run:

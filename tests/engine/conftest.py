@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm_python
+from tests.warm_python import PASSPHRASE, SALT
+
 PLUGIN = Path(__file__).parent / "lab" / "pulumi_resource_lab.py"
 PRELUDE = """
 import asyncio
@@ -104,14 +107,15 @@ class Project:
         plugins = folder / "bin"
         plugins.mkdir()
         binary = plugins / "pulumi-resource-lab"
-        binary.write_text(f'#!/bin/sh\nexec {sys.executable} {PLUGIN} "$@"\n')
+        binary.write_text(f'#!/bin/sh\nexec "${{LAB_PYTHON}}" {PLUGIN} "$@"\n')
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
         (folder / "Pulumi.yaml").write_text("name: test\nruntime: python\n")
+        (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {SALT}\n")
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
             "PATH": f"{plugins}:/usr/bin:/bin",
             "LAB_FOLDER": str(self.lab),
-            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_EMBEDDED_DEBUG": "1",
         }
@@ -121,12 +125,12 @@ class Project:
         """Write the program."""
         (self.folder / "__main__.py").write_text(prelude + textwrap.dedent(text))
 
-    def start(self, *arguments, **environment):
-        """Start a command."""
+    def start(self, *arguments, python=sys.executable, **environment):
+        """Start a command, in a fresh Python: it may be interrupted or killed."""
         return subprocess.Popen(
-            [sys.executable, "-m", "pulumi_embedded", *arguments],
+            [python, "-m", "pulumi_embedded", *arguments],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=self.environment | {"LAB_PYTHON": python} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -141,7 +145,7 @@ class Project:
 
     def run(self, *arguments, check=False, **environment):
         """Run a command; `check` means that it must succeed."""
-        result = self.finish(self.start(*arguments, **environment))
+        result = self.finish(self.start(*arguments, python=warm_python.executable(), **environment))
         assert not check or result.code == 0, result.text
         return result
 
