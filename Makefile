@@ -12,7 +12,7 @@ ifeq ($(STACK),dev)
 up down: export PULUMI_CONFIG_PASSPHRASE ?= simulated
 endif
 
-.PHONY: install up down test check format sdk bench crash lock clean
+.PHONY: install up down test test-all check format sdk bench crash lock clean
 
 # --- Setting up ----------------------------------------------------------------------------------------------------------
 
@@ -59,8 +59,13 @@ down: install
 
 # --- Quality ---------------------------------------------------------------------------------------------------------------
 
+# Everything that a change is asked on every machine, in minutes.
 test: check
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# What `test` leaves out and nothing else: the long forms, the Pulumi CLI's turn, and property tests with fresh examples.
+test-all: install
+	$(BIN)/python -m pytest -n $(WORKERS) -m "slow or hypothesis" --hypothesis-profile new
 
 check: install
 	$(BIN)/ruff check .
@@ -80,7 +85,7 @@ bench: install
 	$(BIN)/python -m tests.bench
 
 crash: install
-	$(BIN)/python -m pytest tests/acceptance tests/engine -m crash --crash-seeds 500 -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m crash --crash-seeds 500
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

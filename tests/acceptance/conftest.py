@@ -10,26 +10,12 @@ from typing import Any
 import pytest
 from gpufleet_provider.simulator import running
 
-from .stacks import PULUMI, Stack
-
-ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
-
-QUICK_CRASH_SEEDS = 20
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--crash-seeds", type=int, default=QUICK_CRASH_SEEDS, help="Seeds of the crash suite, from 0.")
-
-
-def crash_seeds(config: pytest.Config) -> int:
-    """Return how many seeds the crash suite runs; more than `QUICK_CRASH_SEEDS` means its long form."""
-    # The option is unknown where this file was found only while collecting.
-    return config.getoption("--crash-seeds", default=QUICK_CRASH_SEEDS)
+from .stacks import ENGINES, Stack
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "crash_seed" in metafunc.fixturenames:
-        metafunc.parametrize("crash_seed", range(crash_seeds(metafunc.config)))
+        metafunc.parametrize("crash_seed", range(metafunc.config.getoption("--crash-seeds")))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -13,11 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests import warm_python
 from tests.warm_python import PASSPHRASE, SALT
 
 KEY = "simulated-key-canary"
 PULUMI = shutil.which("pulumi")
+_THE_CLI = (pytest.mark.slow, pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))
+ENGINES = ["embedded", pytest.param("pulumi", marks=_THE_CLI)]
+"""What a question is put to: `make test` asks the embedded engine, `make test-all` the Pulumi CLI."""
 
 HEAD = """
 import pulumi

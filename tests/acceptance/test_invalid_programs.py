@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from gpufleet_provider.simulator import running
 
-from .conftest import ENGINES
 from .invalid_programs import INVALID_PROGRAMS, InvalidProgram
-from .stacks import Stack
+from .stacks import ENGINES, Stack
 
 # The classes demand what is required, so a program that leaves it out says None: what an unset variable amounts to.
 PROGRAM = """

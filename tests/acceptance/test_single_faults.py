@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from .conftest import QUICK_CRASH_SEEDS, crash_seeds
 from .crash_plans import REQUEST_FAULTS
 from .crashing import assert_told_plainly
 from .stacks import Run, Stack
@@ -130,8 +129,8 @@ class Life:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "life" in metafunc.fixturenames:
-        is_long = crash_seeds(metafunc.config) > QUICK_CRASH_SEEDS
-        metafunc.parametrize("life", range(ALL_LIVES if is_long else QUICK_LIVES))
+        lives = [pytest.param(life, marks=pytest.mark.slow) for life in range(QUICK_LIVES, ALL_LIVES)]
+        metafunc.parametrize("life", [*range(QUICK_LIVES), *lives])
 
 
 @pytest.mark.crash
@@ -158,13 +157,10 @@ def test_one_fault_at_a_time(life: int, stack: Stack, record_property: Callable[
 
 
 @pytest.mark.crash
+@pytest.mark.slow
 @pytest.mark.parametrize("accepted", [True, None], ids=["done at once", "done late"])
-def test_a_create_that_is_not_answered_for_a_minute(
-    accepted: bool | None, stack: Stack, pytestconfig: pytest.Config
-) -> None:
+def test_a_create_that_is_not_answered_for_a_minute(accepted: bool | None, stack: Stack) -> None:
     """The client gives up after a minute, and looks what has become of it."""
-    if crash_seeds(pytestconfig) <= QUICK_CRASH_SEEDS:
-        pytest.skip("takes minutes: in the long form only")
     for path in ("/compute/clusters", "/clusters/create"):
         stack.simulator.fault("slow", method="POST", path=path, delay_seconds=61, accepted=accepted)
     run = Life(stack)

@@ -11,12 +11,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests import warm_python
+from tests.warm_python import PASSPHRASE, SALT
 
 GOLDEN = Path(__file__).parent / "golden"
 STEPS = sorted(path.stem for path in (GOLDEN / "recorded").glob("*.json"))
@@ -66,9 +68,10 @@ class Engine:
         self.folder = folder
         shutil.copytree(GOLDEN / "program", folder)
         (folder / "state").mkdir()
+        (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {SALT}\n")
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "GOLDEN_"))},
-            "PULUMI_CONFIG_PASSPHRASE": "golden",
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -100,6 +103,7 @@ def _engines():
     yield pytest.param(
         "cli",
         marks=[
+            pytest.mark.slow,
             pytest.mark.xdist_group("golden-cli"),
             pytest.mark.skipif(missing, reason="the Pulumi CLI is not on PATH"),
         ],
@@ -109,7 +113,7 @@ def _engines():
 @pytest.fixture(scope="module", params=_engines())
 def steps(request, tmp_path_factory):
     """All steps, run in order."""
-    command = ["pulumi"] if request.param == "cli" else [sys.executable, "-m", "pulumi_embedded"]
+    command = ["pulumi"] if request.param == "cli" else [warm_python.executable(), "-m", "pulumi_embedded"]
     engine = Engine(command, tmp_path_factory.mktemp("golden") / "program")
     engine.run(["stack", "init", "dev"], check=True)
     engine.run(["config", "set", "--secret", "token", TOKEN], check=True)

@@ -95,7 +95,7 @@ def test_a_locked_stack_names_its_owner(project):
 
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(metafunc.config.getoption("--crash-seeds", default=4)))
+        metafunc.parametrize("seed", range(metafunc.config.getoption("--crash-seeds")))
 
 
 @pytest.mark.crash

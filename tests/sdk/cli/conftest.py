@@ -13,9 +13,7 @@ from click.testing import CliRunner, Result
 from gpufleet_provider.simulator import RunningSimulator, running
 from pulumi_gpufleet.cli import main
 
-from tests.acceptance.stacks import PULUMI, Stack
-
-ENGINES = ["embedded", pytest.param("pulumi", marks=pytest.mark.skipif(PULUMI is None, reason="pulumi is not on PATH"))]
+from tests.acceptance.stacks import ENGINES, Stack
 
 TOGETHER = {
     "cluster_name": "train",
