@@ -63,14 +63,14 @@ def interrupted(stack: Stack, program: str) -> dict[str, Any]:
     """Kill everything after the cloud has accepted the create and before it has answered; returns the ledger's line."""
     stack.write(program)
     for path in ("/compute/clusters", "/clusters/create"):
-        stack.simulator.fault("slow", method="POST", path=path, accepted=True, delay_seconds=1)
+        stack.simulator.fault("slow", method="POST", path=path, accepted=True, delay_seconds=600)
     running = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
     assert wait_until(lambda: bool(stack.live_clusters()))
     running.end()
     running.wait()
+    stack.simulator.clear_faults()
     # The request is counted once its answer has been given up.
     assert wait_until(lambda: posts(stack) == 1)
-    stack.simulator.clear_faults()
     assert cluster_ids(stack) == {}
     return stack.live_clusters()[0]
 
@@ -154,7 +154,7 @@ def test_a_create_is_not_taken_for_a_leftover_of_what_it_replaces(stack: Stack) 
 def test_what_lands_after_the_next_run_has_looked_is_known_by_name_and_id(stack: Stack) -> None:
     """Neither API has an idempotency key: nothing can prevent this second cluster, but nobody has to search for it."""
     stack.write(train())
-    stack.simulator.fault("slow", method="POST", path="/compute/clusters", delay_seconds=20)
+    under_way = stack.simulator.fault("slow", method="POST", path="/compute/clusters", delay_seconds=600)
     running = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
     assert wait_until(lambda: any(rule["hits"] for rule in stack.simulator.faults()))
     running.end()
@@ -167,6 +167,7 @@ def test_what_lands_after_the_next_run_has_looked_is_known_by_name_and_id(stack:
         again = Running(stack, "up", "--yes", "--skip-preview", "--stack", stack.name)
     assert wait_until(lambda: bool(stack.live_clusters())), again.output
     (own,) = (it["id"] for it in stack.live_clusters())
+    stack.simulator.clear_faults(under_way)
     assert wait_until(lambda: len(stack.live_clusters()) == 2)
     (twin,) = {it["id"] for it in stack.live_clusters()} - {own}
     stack.simulator.intervene(own, "recover")

@@ -35,7 +35,7 @@ def posts(stack: Stack) -> int:
 
 def during_the_look_up(stack: Stack) -> Running:
     """Start an `up`, and return while the cloud holds the last look at the list ahead of the creates."""
-    rule = stack.simulator.fault("slow", method="GET", path=CLUSTERS, nth=2, delay_seconds=2)
+    rule = stack.simulator.fault("slow", method="GET", path=CLUSTERS, nth=2, delay_seconds=600)
     running = Running(stack, *UP)
     assert wait_until(lambda: any(it["hits"] for it in stack.simulator.faults() if it["id"] == rule))
     return running
@@ -48,6 +48,7 @@ def test_nothing_is_created_once_the_run_is_cancelled(stack: Stack) -> None:
     assert cancelled.exit_code != 0
     assert_told_plainly(cancelled)
     assert wait_until(lambda: has_ended(stack))
+    stack.simulator.clear_faults()
     assert posts(stack) == 0 and cluster_ids(stack) == {}
     assert settled(stack, "up").exit_code == 0
     assert posts(stack) == len(cluster_ids(stack)) == 3
@@ -57,6 +58,7 @@ def test_nothing_is_created_once_the_engine_is_gone(stack: Stack) -> None:
     running = during_the_look_up(stack)
     assert running.kill("engine")
     assert running.wait().exit_code == -signal.SIGKILL
+    stack.simulator.clear_faults()
     assert wait_until(lambda: has_ended(stack)), "the plugin outlives its engine"
     assert posts(stack) == 0
     assert settled(stack, "up").exit_code == 0
@@ -87,7 +89,7 @@ def test_one_interrupt_ends_the_waits_and_keeps_every_id(stack: Stack) -> None:
 
 
 def test_a_second_interrupt_ends_the_run_at_once_and_loses_nothing(stack: Stack) -> None:
-    stack.simulator.fault("slow", method="POST", path=CLUSTERS, times=3, accepted=True, delay_seconds=3)
+    stack.simulator.fault("slow", method="POST", path=CLUSTERS, times=3, accepted=True, delay_seconds=600)
     running = Running(stack, *UP)
     assert wait_until(lambda: len(stack.live_clusters()) == 3)
     living = {it["id"] for it in stack.live_clusters()}

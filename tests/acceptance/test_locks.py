@@ -22,8 +22,11 @@ def test_of_two_at_once_one_is_refused(new_stack: Callable[..., Stack]) -> None:
     stack = new_stack(environment=marked_environment())
     stack.write(PROGRAM)
     # Whichever wins is kept busy until the other has come and gone.
-    stack.simulator.fault("slow", method="POST", path="/compute/clusters", delay_seconds=5)
-    runs = [run.wait() for run in [Running(stack, *UP), Running(stack, *UP)]]
+    stack.simulator.fault("slow", method="POST", path="/compute/clusters", delay_seconds=600)
+    both = [Running(stack, *UP), Running(stack, *UP)]
+    assert wait_until(lambda: not all(running.runs for running in both))
+    stack.simulator.clear_faults()
+    runs = [running.wait() for running in both]
     refused = [run for run in runs if run.exit_code != 0]
     for run in refused:
         assert "locked" in run.output and "cancel" in run.output, run.output

@@ -54,6 +54,10 @@ def cluster(stack: Stack) -> dict[str, Any]:
 # --- Terms that are over --------------------------------------------------------------------------------------------
 
 
+TERM_SECONDS = 20
+"""Long enough for the `up` that creates the cluster, on a busy machine too."""
+
+
 @pytest.fixture
 def real_time(tmp_path: Path, engine: str) -> Iterator[Stack]:
     """A stack on a cloud whose clock is the machine's, so that a term ends for both at once."""
@@ -66,8 +70,8 @@ def real_time(tmp_path: Path, engine: str) -> Iterator[Stack]:
 )
 def test_a_term_that_ended_is_kept_and_not_bought_again(real_time: Stack, billing_type: str, term_field: str) -> None:
     stack = real_time
-    ends = time.time() + 12
-    window = {"reservation_end_time": in_seconds(12)}
+    ends = time.time() + TERM_SECONDS
+    window = {"reservation_end_time": in_seconds(TERM_SECONDS)}
     if billing_type == "SCHEDULED_CAPACITY":
         window["reservation_start_time"] = in_seconds(-5)
     stack.write(lease(billing_type=billing_type, duration_days=None, **window))

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests import warm_python
+
 SELF = "urn:pulumi:dev::test::lab:index:Thing::"
 
 
@@ -101,7 +103,7 @@ def pytest_generate_tests(metafunc):
 @pytest.mark.crash
 def test_a_killed_engine_loses_nothing(project, seed):
     project.program('for i in range(50):\n    Thing(f"t{i}", size=i)')
-    process = project.start("up", "--yes", "--skip-preview")
+    process = project.start("up", "--yes", "--skip-preview", python=warm_python.executable())
     wanted = random.Random(seed).randrange(1, 50)
     while process.poll() is None and len(project.calls("Create")) < wanted:
         time.sleep(0.005)

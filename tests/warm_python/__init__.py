@@ -5,8 +5,8 @@ takes Python's own arguments (`-u`, `-m module` or a script), and whose processe
 these packages already. All else is as ever: a process of its own, with the caller's environment, directory and
 standard streams, whose end and exit code the caller sees. What it starts with `sys.executable` is started the same way.
 
-Not for what a test kills or interrupts: the caller knows the pid of a stand-in only, and any signal to that kills. What
-a fork could not honour (`-c`, `PYTHONPATH`) runs in a fresh Python. With `GPUFLEET_TESTS_FRESH_PYTHON` set, all does.
+Not for what a test interrupts: the caller knows the pid of a stand-in only, and any signal that ends that kills. What a
+fork could not honour (`-c`, `PYTHONPATH`) runs in a fresh Python. With `GPUFLEET_TESTS_FRESH_PYTHON` set, all does.
 """
 
 from __future__ import annotations

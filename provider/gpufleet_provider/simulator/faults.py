@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -56,10 +57,10 @@ class FaultRule(BaseModel):
     `probability` says how often. `times: 0` means without end.
 
     What: `status` (with `body` and `headers`), `rate_limited` (429 with `Retry-After`), `slow` (`delay_seconds` of wall
-    time), `reset` (a TCP reset before the call is carried out), `reply_lost` (carried out, then a TCP reset), `garbage`
-    (200 and HTML), `empty` (200 and no body), `empty_list` (200 and every list empty), `truncated` (200, cut off), or a
-    planned failure of the cluster. `accepted` says whether the call is carried out all the same; for `slow`, before the
-    delay.
+    time, or until the rule is removed), `reset` (a TCP reset before the call is carried out), `reply_lost` (carried
+    out, then a TCP reset), `garbage` (200 and HTML), `empty` (200 and no body), `empty_list` (200 and every list
+    empty), `truncated` (200, cut off), or a planned failure of the cluster. `accepted` says whether the call is carried
+    out all the same; for `slow`, before the delay.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -89,10 +90,19 @@ class FaultRule(BaseModel):
     hits: int = 0
 
     _random: random.Random = PrivateAttr(default_factory=random.Random)
+    _removed: threading.Event = PrivateAttr(default_factory=threading.Event)
 
     def model_post_init(self, context: Any, /) -> None:
         """Seed the rule's own random numbers."""
         self._random.seed(self.seed)
+
+    def delay(self) -> None:
+        """Wait for `delay_seconds`, or until `end_delays`."""
+        self._removed.wait(self.delay_seconds)
+
+    def end_delays(self) -> None:
+        """Let every call go on at once that this rule delays."""
+        self._removed.set()
 
     @property
     def plans_failure(self) -> bool:
@@ -203,7 +213,10 @@ class FaultRules:
         return [rule.model_dump(exclude_defaults=True) | _counts(rule) for rule in self._rules]
 
     def clear(self, rule_id: str | None = None) -> None:
-        """Remove one rule, or all."""
+        """Remove one rule, or all; the calls that it delays go on at once."""
+        for rule in self._rules:
+            if rule_id is None or rule.id == rule_id:
+                rule.end_delays()
         self._rules = [rule for rule in self._rules if rule_id is not None and rule.id != rule_id]
 
 

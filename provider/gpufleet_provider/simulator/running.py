@@ -56,7 +56,7 @@ class RunningSimulator:
         return self.simulation.faults.report()
 
     def clear_faults(self, rule_id: str | None = None) -> None:
-        """Remove one fault rule, or all."""
+        """Remove one fault rule, or all; the calls that it delays go on at once."""
         self.simulation.clear_faults(rule_id)
 
     def advance(self, seconds: float) -> None:

@@ -71,16 +71,21 @@ class Server:
     def run(self) -> None:
         """Serve until `stop` or an interrupt."""
         self._server.run()
-        self._stopping.set()
+        self._end_delays()
         self._server.task_dispatcher.shutdown()
         with self._closing:
             close_all(self._open)
 
     def stop(self) -> None:
         """End `run` and close every connection; called from another thread."""
-        self._stopping.set()
+        self._end_delays()
         with self._closing:
             self._server.trigger.pull_trigger(self._leave_loop)
+
+    def _end_delays(self) -> None:
+        """Let every call go on that a rule delays; one that was not carried out yet is reset."""
+        self._stopping.set()
+        self.simulation.clear_faults()
 
     def _leave_loop(self) -> None:
         """End the server's loop, which runs as long as it has sockets; they stay open until the workers are done.
@@ -145,14 +150,16 @@ class Server:
 
     def _faulty(self, cloud: SimulatedCloud[Any], route: Route, call: Call, rule: FaultRule) -> Reply:
         """The reply that a fault rule asks for, or a mark in the environment that the connection is reset."""
-        if rule.fault == "slow" and not rule.accepted and self._stopping.wait(rule.delay_seconds):
-            request.environ[_RESET] = True
-            return Reply.of({})
+        if rule.fault == "slow" and not rule.accepted:
+            rule.delay()
+            if self._stopping.is_set():
+                request.environ[_RESET] = True
+                return Reply.of({})
         reply = self.simulation.answer(cloud, route, call) if rule.carried_out else Reply.of({})
         if rule.fault in ("reset", "reply_lost"):
             request.environ[_RESET] = True
         elif rule.fault == "slow" and rule.accepted:
-            self._stopping.wait(rule.delay_seconds)
+            rule.delay()
         elif rule.fault == "status":
             return _status(cloud, rule)
         elif rule.fault == "rate_limited":

@@ -159,7 +159,7 @@ class Simulation:
                 raise BadControl(_one_line(error)) from None
 
     def clear_faults(self, rule_id: str | None = None) -> None:
-        """Remove one fault rule, or all."""
+        """Remove one fault rule, or all; the calls that it delays go on at once."""
         with self._lock:
             self.faults.clear(rule_id)
 
@@ -210,7 +210,7 @@ class Simulation:
         with self._lock:
             self.settings = settings or self.settings
             self._database.clear()
-            self.faults = FaultRules()
+            self.faults.clear()
             self.clear_requests()
             self.world, self.clouds = self._new_world()
             self._switch(self.settings.switches)

@@ -44,7 +44,13 @@ def _home(version: str) -> Path:
     return home
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(version, marks=() if version in (VERSIONS[0], VERSIONS[-1]) else pytest.mark.slow)
+        for version in VERSIONS
+    ],
+)
 def version(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -1,4 +1,7 @@
-"""Every version of the stock server, upgraded in place: what its contract cannot express is there all the same."""
+"""Every version of the stock server, upgraded in place: what its contract cannot express is there all the same.
+
+A whole life is lived on every version, all else on the oldest and the newest, and with `-m slow` on those between.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from .clusters import Passing, clean, declared, made, posts
+from .sdks import VERSIONS
 from .server import FOREIGN, PICKLED, Failed, PluginServer, plain, until
 
 Fresh = Callable[..., PluginServer]
@@ -17,6 +21,7 @@ Fresh = Callable[..., PluginServer]
 # --- A life -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("version", VERSIONS, indirect=True)
 def test_a_whole_life(server: PluginServer, simulator: Any) -> None:
     id, inputs, outputs = made(server, simulator, "life")
     assert (outputs["cluster_id"], outputs["status"], outputs["__provider"]) == (id, "Ready", PICKLED)
