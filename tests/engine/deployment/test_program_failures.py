@@ -2,7 +2,7 @@
 
 import pytest
 
-from .conftest import PRELUDE_LINES
+from tests.engine.conftest import PRELUDE_LINES
 
 FIRST = PRELUDE_LINES + 1
 """The line of the program's first statement in the file."""
