@@ -20,8 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-PASSPHRASE = "test"
-SALT = "v1:M858fVfAjyg=:v1:sdZL7upOFrrrim+z:5IBIdL4ECcdzJ/gL26492I2IdLy+8A=="
+PASSPHRASE = "acceptance"
+SALT = "v1:fXXSU1FOqnM=:v1:Lyd8F1s4WCW0JsIu:8rj8NuePIEAnvysglgMjhK5ZBBUScg=="
 """What stands in a stack's config; a million rounds of hashing make a key of the two, once and not in every command."""
 
 _HERE = Path(__file__).parent
