@@ -63,7 +63,7 @@ class Watch:
     def _listing(self) -> None:
         while not self._over.is_set():
             self.command_lines.update(processes_of(self.stack).values())
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     @contextlib.contextmanager
     def process_listing(self) -> Iterator[None]:

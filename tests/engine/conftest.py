@@ -140,7 +140,7 @@ class Project:
     @staticmethod
     def finish(process):
         """Wait for a command."""
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=240)
         return Result(process.returncode, out, err)
 
     def run(self, *arguments, check=False, **environment):
@@ -191,7 +191,7 @@ class Project:
 
     def await_call(self, method, name):
         """Return when the plugin was asked for this."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (method, name) not in self.calls():
             assert time.monotonic() < deadline, self.calls()
             time.sleep(0.05)

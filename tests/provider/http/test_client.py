@@ -659,7 +659,7 @@ BROKEN = [reset, closed, half_a_body, silent, dripping_headers, dripping_body]
 def test_a_create_over_a_broken_connection_is_ambiguous_and_sent_once(broken: Callable[[socket.socket, int], None]):
     with server(broken) as (url, requests):
         with pytest.raises(Ambiguous):
-            CloudClient(CLOUD, url, KEY, total_seconds=0.5, back_off_seconds=0.001).request("POST", "/c", creates=True)
+            CloudClient(CLOUD, url, KEY, total_seconds=2, back_off_seconds=0.001).request("POST", "/c", creates=True)
         assert len(requests) == 1 and requests[0].startswith(b"POST /v1/c HTTP/1.1\r\n")
 
 
@@ -672,7 +672,7 @@ def test_a_read_over_a_broken_connection_is_repeated(broken: Callable[[socket.so
             answered(connection, b'{"clusters": []}')
 
     with server(once) as (url, requests):
-        asking = CloudClient(CLOUD, url, KEY, total_seconds=1.0, back_off_seconds=0.001)
+        asking = CloudClient(CLOUD, url, KEY, total_seconds=2, back_off_seconds=0.001)
         assert asking.request("GET", "/clusters") == {"clusters": []}
         assert len(requests) == 2
 

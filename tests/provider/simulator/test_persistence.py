@@ -49,7 +49,7 @@ def started(state: Path, speed: float) -> tuple[subprocess.Popen[str], httpx.Cli
 
 def ended(process: subprocess.Popen[str], with_signal: int) -> None:
     os.kill(process.pid, with_signal)
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     assert process.stdout is not None
     process.stdout.close()
 

@@ -185,7 +185,7 @@ def _ours(values: dict[str, Any]) -> dict[str, Any]:
     return {"__provider": PICKLED, **values}
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait for a condition; fails when it does not come about for very long."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -100,7 +100,7 @@ def test_it_ends_with_its_engine_all_the_same(tmp_path: Path, config: Any, simul
         server.checked("orphan", declared("orphan"))
         until(lambda: bool(server.warnings()))
         server.lose_engine()
-        assert server.ended_within(30)
+        assert server.ended_within(120)
         assert posts(simulator) == 0
     finally:
         server.stop()

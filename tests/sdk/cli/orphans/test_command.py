@@ -339,7 +339,7 @@ def test_ctrl_c_ends_the_wait_at_once(
     assert process.stderr is not None
     assert "Deleting" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "0 deleted, 0 kept, 0 failed, 1 unfinished" in stdout
     assert "Traceback" not in stderr
