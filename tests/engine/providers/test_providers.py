@@ -69,7 +69,7 @@ def test_a_plugin_that_dies_is_named(project, when):
         return
     failed = project.up(check=False)
     assert failed.code == 1
-    assert failed.errors[0].startswith("the plugin lab ended with code 9; it last said: the lab is open")
+    assert failed.errors[0].startswith("the plugin lab exited with code 9; its last output: the lab is open")
     # Nobody knows what became of it.
     pending = project.deployment()["pending_operations"]
     assert [(op["type"], op["resource"]["urn"]) for op in pending] == [("creating", SELF + "a")]
