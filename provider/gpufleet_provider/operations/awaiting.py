@@ -109,7 +109,7 @@ def wait_until_gone(operation: Operation, id: str, deadline: float) -> None:
         info = parse_info(lifecycle.info_body, raw) if raw is not None else None
         if info is None or lifecycle.gone(info):
             return Readiness("ready", "gone")
-        return Readiness("pending", f"deleting · {getattr(info, 'status', None) or 'no status'}")
+        return Readiness("pending", f"deleting · {getattr(info, lifecycle.status_field, None) or 'no status'}")
 
     try:
         operation.watcher.wait(

@@ -626,6 +626,16 @@ def test_a_delete_returns_when_the_box_is_gone(desk: Desk) -> None:
     assert (desk.cloud.boxes, len(desk.cloud.sent("delete"))) == ({}, 1)
 
 
+def test_a_delete_shows_the_status_that_the_lifecycle_names(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    id, outputs = made(desk)
+    monkeypatch.setattr(type(BOX), "status_field", "place")
+    desk.shown.clear()
+    real = desk.cloud.list
+    monkeypatch.setattr(desk.cloud, "list", lambda: real() if desk.shown else [dict(desk.cloud.boxes[id])])
+    desk.delete(id, outputs)
+    assert [line.rpartition(" · ")[0] for line in desk.shown] == ["deleting · here"]
+
+
 def test_deleting_what_is_gone_is_done(desk: Desk) -> None:
     desk.delete("box-9", {})
 
