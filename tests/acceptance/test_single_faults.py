@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import QUICK_CRASH_SEEDS
+
 from .crash_plans import REQUEST_FAULTS
 from .crashing import assert_told_plainly
 from .stacks import Run, Stack
@@ -128,13 +130,30 @@ class Life:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_long = metafunc.config.getoption("--crash-seeds") > QUICK_CRASH_SEEDS
+    lives = ALL_LIVES if is_long else QUICK_LIVES
     if "life" in metafunc.fixturenames:
-        lives = [pytest.param(life, marks=pytest.mark.slow) for life in range(QUICK_LIVES, ALL_LIVES)]
-        metafunc.parametrize("life", [*range(QUICK_LIVES), *lives])
+        metafunc.parametrize("life", range(lives))
+    if "further_life" in metafunc.fixturenames:
+        metafunc.parametrize("further_life", range(lives, ALL_LIVES))
 
 
 @pytest.mark.crash
 def test_one_fault_at_a_time(life: int, stack: Stack, record_property: Callable[[str, object], None]) -> None:
+    _live(life, stack, record_property)
+
+
+@pytest.mark.crash
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)
+def test_every_fault_one_at_a_time(
+    further_life: int, stack: Stack, record_property: Callable[[str, object], None]
+) -> None:
+    """The rounds that `test_one_fault_at_a_time` leaves out, unless the crash suite takes its long form."""
+    _live(further_life, stack, record_property)
+
+
+def _live(life: int, stack: Stack, record_property: Callable[[str, object], None]) -> None:
     run = Life(stack)
     for step in STEPS:
         pairs = _pairs(step)
