@@ -135,7 +135,7 @@ def test_import_from_a_file(project):
                     {"type": "t:t:t", "name": "x", "id": "1", "inputs": {"k": {**SECRET, "ciphertext": "v1:"}}}
                 ]
             },
-            "needs its plaintext",
+            "must have its plaintext",
         ),
     ],
 )
