@@ -12,6 +12,7 @@ from gpufleet_provider.model.errors import NotFound
 from gpufleet_provider.model.fields import (
     Body,
     CreateOnly,
+    Default,
     Failure,
     GrowOnly,
     Info,
@@ -52,7 +53,7 @@ class BoxCreate(Body):
     place: str
     count: Annotated[int, Field(ge=1, multiple_of=2)]
     weight: float | None = None
-    mode: Literal["open", "closed"] | None = None
+    mode: Annotated[Literal["open", "closed"] | None, Default("open")] = None
     colour: Annotated[str | None, Suggested(("red", "blue"))] = None
     size_gib: Annotated[int | None, GrowOnly("make another box")] = None
     term_days: Annotated[int | None, Refused("set ends instead")] = None
@@ -261,6 +262,7 @@ class Desk:
         self.cloud = ToyCloud()
         self.shown: list[str] = []
         self.warned: list[str] = []
+        self.notes: list[str] = []
         self.hidden: dict[str, Properties] = {}
         self.now = self.call()
         self.new_run()
@@ -273,7 +275,7 @@ class Desk:
 
     def call(self, urn: str = "urn:box", timeout_seconds: float | None = None, **more: Any) -> Call:
         """Let what follows be a call for a resource."""
-        self.now = Call(urn, timeout_seconds, self.shown.append, self.warned.append, **more)
+        self.now = Call(urn, timeout_seconds, self.shown.append, self.warned.append, self.notes.append, **more)
         return self.now
 
     def remember(self, id: str) -> None:

@@ -108,6 +108,13 @@ class WhenRemoved:
 
 
 @dataclass(frozen=True)
+class Default:
+    """What the vendor documents that this input is when it is not set: declaring just that is no change."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class Required:
     """Cannot be unset in place: removing it from the program is refused with this advice."""
 

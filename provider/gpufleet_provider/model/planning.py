@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpufleet_provider.model.checking import ended_message, lost_term
-from gpufleet_provider.model.comparing import Verdict, corrected, verdicts
-from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.comparing import Verdict, corrected, differences, verdicts
+from gpufleet_provider.model.fields import Default, Properties, mark
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ENDED, INPUTS
@@ -30,7 +30,7 @@ class Plan:
 def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
     """Compare the inputs that a resource was last given with the declared ones, and see whether its wait has ended."""
     prior = prior_inputs(lifecycle, olds, news)
-    found = verdicts(lifecycle, prior, news)
+    found = [it for it in verdicts(lifecycle, prior, news) if not _says_what_is(lifecycle, it, prior, news, olds)]
     if ENDED in prior:
         # Whatever else has changed, only a new term is a reason to buy it again; check has refused all others.
         terms = [verdict.field for verdict in found if verdict.field in lifecycle.term_fields]
@@ -45,6 +45,28 @@ def plan(lifecycle: Lifecycle[Any], olds: Properties, news: Properties) -> Plan:
         return Plan(True, replaces, detailed, _loss(lifecycle, replaces, prior, olds, news))
     refusal = next((f"{v.differences[0].path}: {v.reason}" for v in found if v.action == "refuse"), None)
     return Plan(bool(detailed), replaces, detailed, refusal)
+
+
+def _says_what_is(
+    lifecycle: Lifecycle[Any], verdict: Verdict, prior: Properties, news: Properties, olds: Properties
+) -> bool:
+    """Return whether an input that was added or removed leaves the resource as it is.
+
+    It does if its value is what the vendor takes where none is set, or what the outputs show; but removing an input
+    that changes in place asks for another value, whatever is shown now.
+    """
+    body, name = lifecycle.create_body, verdict.field
+    before, after = prior.get(name), news.get(name)
+    if (before is None) == (after is None):
+        return False
+    value = before if after is None else after
+    default = mark(body, name, Default)
+    if default is not None and value == default.value:
+        return True
+    if after is None and verdict.action == "update":
+        return False
+    shown = lifecycle.observed(parse_info(lifecycle.info_body, olds), {**prior, name: value})
+    return name in shown and not differences(body, {name: value}, corrected(body, {name: value}, shown))
 
 
 def _loss(

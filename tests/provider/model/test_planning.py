@@ -39,6 +39,35 @@ def test_a_change_updates_or_replaces_and_says_where(news: Any, replaces: list[s
     assert planned(news) == Plan(True, replaces, detailed, None)
 
 
+@pytest.mark.parametrize(
+    ("news", "kept", "shown"),
+    [
+        ({"mode": "open"}, {}, {}),  # the documented default, written out
+        ({"mode": None}, {"mode": "open"}, {}),  # and taken out again
+        ({"colour": "red"}, {}, {"colour": "red"}),  # what runs, written out: an update of it is not needed either
+        ({"login": {"user": "u"}}, {}, {"login": {"user": "u", "password": "made by the cloud"}}),
+        ({"labels": None}, {"labels": {"team": "a"}}, {"labels": {"team": "a"}}),  # replaces, but would change nothing
+    ],
+)
+def test_an_edit_that_says_what_already_is_changes_nothing(news: Any, kept: Any, shown: Any) -> None:
+    assert planned(news, kept, **shown) == Plan(False, [], {}, None)
+
+
+@pytest.mark.parametrize(
+    ("news", "kept", "shown", "replaces"),
+    [
+        ({"mode": "closed"}, {}, {}, ["mode"]),
+        ({"mode": None}, {"mode": "closed"}, {}, ["mode"]),
+        ({"labels": {"team": "b"}}, {}, {"labels": {"team": "a"}}, ["labels"]),
+        ({"colour": "blue"}, {}, {"colour": "red"}, []),
+        ({"colour": None}, {"colour": "red"}, {"colour": "red"}, []),  # the cloud is to take it off
+    ],
+)
+def test_an_input_that_says_something_else_is_a_change(news: Any, kept: Any, shown: Any, replaces: list[str]) -> None:
+    found = planned(news, kept, **shown)
+    assert (found.changed, found.replaces) == (True, replaces)
+
+
 def test_a_warning_is_no_change() -> None:
     assert planned({"tests": False}, {"tests": True}) == Plan(False, [], {}, None)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from gpufleet_provider.model.fields import (
     Body,
     CreateOnly,
+    Default,
     Info,
     Instant,
     KeyedBy,
@@ -120,7 +121,7 @@ class ClusterCreate(Body):
     """How the cluster is paid: `ON_DEMAND` until it is deleted; `RESERVED` for a term that is prepaid and not refunded;
     `SCHEDULED_CAPACITY` for a window of time, with `reservation_start_time` and `reservation_end_time`."""
 
-    cluster_type: ClusterType | None = None
+    cluster_type: Annotated[ClusterType | None, Default("KUBERNETES")] = None
     """What runs on the nodes. Defaults to `KUBERNETES`."""
 
     nvidia_version_id: Annotated[Text | None, Unreadable("the id that replies have is Together's internal one")] = None
@@ -157,17 +158,19 @@ class ClusterCreate(Body):
     ] = None
     """How many of the GPUs are prepaid; `RESERVED` only. Defaults to all of them."""
 
-    num_preemptible_gpus: Annotated[GpuShare | None, ShownAs("desired_preemptible_gpus"), WhenRemoved(0)] = None
+    num_preemptible_gpus: Annotated[
+        GpuShare | None, ShownAs("desired_preemptible_gpus"), Default(0), WhenRemoved(0)
+    ] = None
     """Preemptible GPUs wanted besides `num_gpus`, a multiple of 8; `KUBERNETES` only. Defaults to 0. They cost less,
     may be taken away at any time and may never be available, so no run waits for them."""
 
     capacity_pool_id: Text | None = None
     """Capacity pool to draw GPUs from."""
 
-    num_capacity_pool_gpus: Annotated[GpuShare | None, WhenRemoved(0)] = None
+    num_capacity_pool_gpus: Annotated[GpuShare | None, Default(0), WhenRemoved(0)] = None
     """How many of the GPUs come from the capacity pool, a multiple of 8."""
 
-    auto_scale: Annotated[bool | None, Unreadable("no reply of Together shows it")] = None
+    auto_scale: Annotated[bool | None, Default(False), Unreadable("no reply of Together shows it")] = None
     """Whether the number of GPUs follows the load, between `num_gpus` and `auto_scale_max_gpus`; `KUBERNETES` only."""
 
     auto_scale_max_gpus: Annotated[Gpus | None, Unreadable("no reply of Together shows it")] = None
@@ -185,7 +188,7 @@ class ClusterCreate(Body):
     slurm_image: Annotated[Text | None, Unreadable("no reply of Together shows it")] = None
     """Image of the Slurm nodes; `SLURM` only."""
 
-    install_traefik: bool | None = None
+    install_traefik: Annotated[bool | None, Default(False)] = None
     """Whether the Traefik ingress controller is installed; `KUBERNETES` only. Defaults to false."""
 
     project_id: Text | None = None
