@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from gpufleet_provider.http.accounts import Setting
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import Checked, check, ended_message, lost_term
-from gpufleet_provider.model.comparing import changes, corrected
+from gpufleet_provider.model.comparing import changes, corrected, differences
 from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Refusal, describe
 from gpufleet_provider.model.fields import Failure, Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle
@@ -176,7 +176,7 @@ class ResourceService:
             return lifecycle.outputs(info), None
         inputs = {key: value for key, value in inputs.items() if key != ENDED}
         warn_of_duplicates(operation, id, inputs)
-        now = corrected(lifecycle.create_body, inputs, lifecycle.observed(info, inputs))
+        now = _drifted(operation, id, inputs, lifecycle.observed(info, inputs))
         result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: operation.client.mark}
         if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
             during = during_of(outputs)
@@ -291,6 +291,22 @@ def _refuse_another_account(operation: Operation, id: str, outputs: Properties) 
             "key or address, where it may still run. Go back to that key; or, if it is certainly deleted, remove it "
             "from the state with `pulumi state delete`"
         )
+
+
+def _drifted(operation: Operation, id: str, inputs: Properties, shown: Properties) -> Properties:
+    """Return the inputs with drift written in.
+
+    What cannot change in place cannot drift either: a cloud that shows it differently spells it differently, and a
+    correction would have the next run replace the resource. The difference is noted, and the declared value stays.
+    """
+    lifecycle = operation.lifecycle
+    in_place = lifecycle.update_body.model_fields
+    now = corrected(lifecycle.create_body, inputs, {name: shown[name] for name in shown if name in in_place})
+    fixed = corrected(lifecycle.create_body, now, shown)
+    for where in differences(lifecycle.create_body, fixed, now).values():
+        for difference in where:
+            operation.call.note(f"{lifecycle.token} {id}: {difference.message()}; it cannot change, so nothing is done")
+    return now
 
 
 # --- Update ---------------------------------------------------------------------------------------------------------

@@ -492,6 +492,16 @@ def test_a_read_corrects_what_has_drifted_and_the_cloud_shows(desk: Desk) -> Non
     assert (now["count"], now[INPUTS]) == (6, inputs)
 
 
+def test_what_cannot_change_does_not_drift_and_the_difference_is_noted(desk: Desk) -> None:
+    id, outputs = made(desk)
+    desk.cloud.boxes[id].update(place="HERE", count=6)
+    found = desk.read(id, outputs)
+    assert found is not None
+    _, inputs = found
+    assert (inputs["place"], inputs["count"]) == ("here", 6)
+    assert [note for note in desk.notes if "place is 'HERE', declared 'here'; it cannot change" in note]
+
+
 @pytest.mark.parametrize("error", [Unavailable("Toy: 503"), CloudError("Toy: 401")])
 def test_a_fault_never_reads_as_gone(desk: Desk, error: CloudError) -> None:
     id, outputs = made(desk)
