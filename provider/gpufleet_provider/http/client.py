@@ -224,7 +224,7 @@ class CloudClient:
             if not reply.content and not creates and not request_line.startswith("GET "):
                 return {}
             try:
-                answer: Any = jsonlib.loads(reply.content)
+                answer: Any = _decoded(reply.content)
             except ValueError:
                 answer = None
             if isinstance(answer, dict):
@@ -333,3 +333,20 @@ def _is_loopback(base_url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _decoded(content: bytes) -> Any:
+    """Decode JSON; raises ValueError. Half of a surrogate pair, which nothing could carry on, becomes `?`."""
+    answer: Any = jsonlib.loads(content)
+    return _without_surrogates(answer) if rb"\ud" in content.lower() else answer
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_without_surrogates(entry) for entry in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        entries = cast("dict[str, Any]", value)
+        return {_without_surrogates(key): _without_surrogates(entry) for key, entry in entries.items()}
+    return value

@@ -274,17 +274,22 @@ def redacted(text: str, secret: str = "") -> str:
         text = text.replace(secret, "[redacted]")
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    line = " ".join(text.split())
+    line = _one_line(text)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
 
 
 # --- Unexpected exceptions ------------------------------------------------------------------------------------------
 
 
+def _one_line(text: str) -> str:
+    # Half of a surrogate pair would keep the whole message from the user.
+    return " ".join(text.encode("utf-8", "replace").decode().split())
+
+
 def describe(error: BaseException) -> str:
     """Return an error as one line for users; one that nobody expected is named as a fault of ours, and where it is."""
     if isinstance(error, CloudError):
-        return " ".join(str(error).split())
+        return _one_line(str(error))
     what = ": ".join(filter(None, (type(error).__name__, redacted(str(error)))))
     return (
         f"unexpected {what} (at {_where(error)}); this is a fault of pulumi-gpufleet: please report it with this line"

@@ -16,17 +16,17 @@ import inspect
 import sys
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import any_pb2, empty_pb2, struct_pb2
 from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ResourceProvider, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime.proto import provider_pb2
 
 from gpufleet_provider.model.errors import CloudError, Unfinished, describe
 from gpufleet_provider.model.fields import Properties
-from gpufleet_provider.model.state_properties import PROVIDER
+from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS, PROVIDER, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations.call import Call
 from gpufleet_provider.plugin import engine_log, watchdog
@@ -183,7 +183,7 @@ def create(servicer: Any, request: provider_pb2.CreateRequest, context: Any) -> 
     def serve(provider: Any, props: Properties) -> provider_pb2.CreateResponse:
         result = _ensure_finished(provider.create(props), request)
         return provider_pb2.CreateResponse(
-            id=result.id, properties=struct_of({**result.outs, PROVIDER: props[PROVIDER]})
+            id=result.id, properties=_properties(result.id, {**result.outs, PROVIDER: props[PROVIDER]}, "create")
         )
 
     return _handle("Create", servicer, request, context, serve, provider_pb2.CreateResponse)
@@ -208,7 +208,8 @@ def update(servicer: Any, request: provider_pb2.UpdateRequest, context: Any) -> 
 
     def serve(provider: Any, id: str, olds: Properties, news: Properties) -> provider_pb2.UpdateResponse:
         result = _ensure_finished(provider.update(id, olds, news), request)
-        return provider_pb2.UpdateResponse(properties=struct_of({**result.outs, PROVIDER: news[PROVIDER]}))
+        outputs = {**result.outs, PROVIDER: news[PROVIDER]}
+        return provider_pb2.UpdateResponse(properties=_properties(id, outputs, "update"))
 
     return _handle("Update", servicer, request, context, serve, provider_pb2.UpdateResponse)
 
@@ -310,6 +311,26 @@ def _ensure_finished(result: ReplyT, request: Any) -> ReplyT:
     return result
 
 
+def _properties(id: str, outputs: Properties, during: Literal["create", "update"]) -> struct_pb2.Struct:
+    """Return outputs for the wire; raises Unfinished, with what the state needs, where they cannot be carried.
+
+    The resource exists: whatever its replies hold, its id must reach the state.
+    """
+    try:
+        return struct_of(outputs)
+    except Exception as error:
+        wait = UnfinishedWait("pending", f"{id} exists, but its outputs cannot be kept: {describe(error)}", during)
+        raise Unfinished(wait, id, {**outputs, WAIT: wait.to_property()}) from None
+
+
+def _properties_of_unfinished(outputs: Properties) -> struct_pb2.Struct:
+    """Return the outputs of what is not ready for the wire, or what the next run needs of them."""
+    try:
+        return struct_of(outputs)
+    except Exception:
+        return struct_of({name: outputs[name] for name in (INPUTS, ACCOUNT, PROVIDER, WAIT) if name in outputs})
+
+
 def _set_status(context: Any, error: Exception) -> str:
     """Set an error as the status of a call, and return the one line that the user will see."""
     message = describe(error)
@@ -318,7 +339,9 @@ def _set_status(context: Any, error: Exception) -> str:
     if isinstance(error, Unfinished):
         details = any_pb2.Any()
         details.Pack(
-            provider_pb2.ErrorResourceInitFailed(id=error.id, properties=struct_of(error.outputs), reasons=[message])
+            provider_pb2.ErrorResourceInitFailed(
+                id=error.id, properties=_properties_of_unfinished(error.outputs), reasons=[message]
+            )
         )
         status = _status_type()(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[details])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))

@@ -139,6 +139,14 @@ def test_an_empty_answer_to_a_verb_that_promises_none_is_empty(method: str, repe
     assert client(Script(httpx.Response(200))).request(method, "/clusters/c1", repeatable=repeatable) == {}
 
 
+def test_half_of_a_surrogate_pair_in_an_answer_is_replaced():
+    odd = httpx.Response(
+        200, content=rb'{"id": "a\ud83d", "events": [{"message": "b\udc00c", "\ud800": "\ud83d\ude00"}]}'
+    )
+    answer = client(Script(odd)).request("GET", "/x")
+    assert answer == {"id": "a?", "events": [{"message": "b?c", "?": "\U0001f600"}]}
+
+
 def test_a_compressed_answer_is_read():
     body = gzip.compress(b'{"clusters": []}')
 

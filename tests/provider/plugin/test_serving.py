@@ -6,12 +6,14 @@ from typing import Any
 
 import grpc
 import pytest
-from gpufleet_provider.model.errors import CloudError, describe
+from gpufleet_provider.model.errors import CloudError, Unfinished, describe
+from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.plugin.serving import _set_status
 from gpufleet_provider.plugin.values import properties_of, struct_of
 from hypothesis import given, settings
 from pulumi.output import Unknown
+from pulumi.runtime.proto import provider_pb2
 
 from tests.provider.model.test_comparing import JSON
 
@@ -52,7 +54,10 @@ class Context:
         self.code = code
 
     def set_details(self, details: str) -> None:
-        self.details = details
+        self.details = details.encode().decode()  # as gRPC does, which half of a surrogate pair ends
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        self.trailing = metadata
 
 
 @pytest.mark.parametrize(
@@ -79,3 +84,32 @@ def test_other_providers_are_told_apart_without_unpickling_them() -> None:
 
     assert serving._may_be_ours(PICKLED)
     assert not serving._may_be_ours(FOREIGN)
+
+
+ODD = {"message": "half a pair: \ud83d", "__inputs": {"count": 2}, "__account": "mark", "__provider": "pickled"}
+
+
+def partial_failure(context: Context) -> Any:
+    (_, packed), *_ = context.trailing
+    status = serving._status_type().FromString(packed)
+    told = provider_pb2.ErrorResourceInitFailed()
+    assert status.details[0].Unpack(told)
+    return told
+
+
+def test_outputs_that_cannot_be_sent_do_not_cost_the_id() -> None:
+    with pytest.raises(Unfinished) as unfinished:
+        serving._properties("c-1", ODD, "create")
+    context = Context()
+    _set_status(context, unfinished.value)
+    told = partial_failure(context)
+    assert told.id == "c-1" and "c-1 exists" in context.details
+    kept = properties_of(told.properties)
+    assert (kept["__inputs"], kept["__account"], kept["__provider"]) == ({"count": 2.0}, "mark", "pickled")
+    assert kept["__wait"]["during"] == "create" and "message" not in kept
+
+
+def test_an_unfinished_wait_keeps_its_id_whatever_was_shown_last() -> None:
+    context = Context()
+    _set_status(context, Unfinished(UnfinishedWait("pending", "not \ud83d yet", "create"), "c-1", ODD))
+    assert (partial_failure(context).id, context.details) == ("c-1", "not ? yet")
