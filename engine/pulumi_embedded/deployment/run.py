@@ -224,13 +224,14 @@ class DeploymentRun:
         targets = self._options.targets
         missing = sorted(targets.literals - self._known()) if targets else []
         kept = self._needed_by_failed()
-        await self._delete(
-            [
-                state
-                for state in self._states
-                if (state.delete or not self._generator.is_operated_on(state.urn)) and state.urn not in kept
-            ]
-        )
+        generator = self._generator
+
+        def remains(state: ResourceState) -> bool:
+            if state.delete:
+                return id(state) not in generator.pending_deletion
+            return not generator.is_operated_on(state.urn)
+
+        await self._delete([state for state in self._states if remains(state) and state.urn not in kept])
         self._refuse_unknown(missing)
 
     def _needed_by_failed(self) -> set[str]:

@@ -26,6 +26,7 @@ from pulumi_embedded.steps.steps import (
     Create,
     CreateReplacement,
     DeleteForReplacement,
+    DeleteReplaced,
     Replace,
     Same,
     SkippedCreate,
@@ -260,6 +261,11 @@ class StepGenerator:
         steps: list[Step] = []
         for state, keys in reversed(await self._dependents.of(old, _AnyOf(self.decided, self.deletes))):
             if id(state) in self.pending_deletion or self.identities.present(state.urn) in self.decided:
+                continue
+            if state.delete:
+                # It was replaced before, and only its deletion was left to do.
+                self.pending_deletion[id(state)] = asyncio.Event()
+                steps.append(DeleteReplaced(state, None))
                 continue
             if state.protect:
                 self._refuse(
