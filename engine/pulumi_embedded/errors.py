@@ -11,7 +11,7 @@ EngineError
 
 
 class EngineError(Exception):
-    """An error with one line for the user; the command line prints it and exits with code 255."""
+    """An error with one line for the user; the command line prints it, and `commands.exit_codes` has its code."""
 
 
 class StateError(EngineError):

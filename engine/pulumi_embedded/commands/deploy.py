@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import click
 
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
@@ -278,7 +279,7 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
         return stack
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
-            raise EngineError(
+            raise NotConfirmed(
                 "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
             )
         outcome = _preview(operation, given)
@@ -346,5 +347,4 @@ def _end(outcome: Outcome, given: dict[str, Any]) -> None:
     if outcome.result != "succeeded":
         raise DeploymentFailed
     if given["expect_no_changes"] and any(op != "same" and count for op, count in outcome.changes.items()):
-        click.echo("error: no changes were expected but changes occurred", err=True)
-        raise DeploymentFailed
+        raise UnexpectedChanges("no changes were expected, but there are some")

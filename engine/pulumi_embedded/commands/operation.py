@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
+from pulumi_embedded.commands.exit_codes import INTERRUPTED
 from pulumi_embedded.deployment.language import find_python
 from pulumi_embedded.deployment.run import DeploymentRun
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from pulumi_embedded.storage.journal import Journal
     from pulumi_embedded.storage.snapshot import Snapshot
 
-
-TERMINATED: Final = 130
-"""The exit code after a second interrupt, which does not wait for anything."""
 
 _CREDENTIAL: Final = re.compile(
     r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$"
@@ -164,7 +162,7 @@ async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, l
             if lock is not None:
                 lock.unlink(missing_ok=True)
             # The journal lists the operations in progress; the next command reads it.
-            os._exit(TERMINATED)
+            os._exit(INTERRUPTED)
         events.warning(
             "Cancellation requested: waiting for operations in progress, starting no others; "
             "interrupt again to exit at once, which may leave resources that are not in the state"

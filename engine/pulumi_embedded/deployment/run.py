@@ -308,6 +308,8 @@ class DeploymentRun:
             )
         for entry in self._options.imports:
             parent = entry.parent or root.urn
+            if parent not in self._generator.olds and parent not in self._executor.states:
+                raise EngineError(f"the parent {parent} of {entry.name!r} is not in the state")
             urn = urns.make(stack, project, parent, entry.type, entry.name)
             if urn in self._generator.olds or urn in self._executor.states:
                 raise EngineError(f"resource '{urn}' already exists")

@@ -262,6 +262,9 @@ class StepGenerator:
         for state, keys in reversed(await self._dependents.of(old, _AnyOf(self.decided, self.deletes))):
             if id(state) in self.pending_deletion or self.identities.present(state.urn) in self.decided:
                 continue
+            if state.pending_replacement:
+                # An earlier deployment has deleted it; its replacement is still due.
+                continue
             if state.delete:
                 # It was replaced before, and only its deletion was left to do.
                 self.pending_deletion[id(state)] = asyncio.Event()

@@ -192,6 +192,8 @@ class StackConfig:
             steps = list(property_paths.parse(key))[1:] if end else []
         except property_paths.MalformedPath as error:
             raise ProjectError(f"invalid configuration key: {error}") from error
+        if any(isinstance(step, int) and step < 0 for step in steps):
+            raise ProjectError(f"invalid configuration key: {key!r} has a negative index")
         return self._qualified(key[:end] if end else key), steps
 
     def _spelling(self, full: str) -> str:
