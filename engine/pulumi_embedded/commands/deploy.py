@@ -13,13 +13,15 @@ from typing import Any, TypeAlias
 import click
 
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
 from pulumi_embedded.display.json_events import EventStream, PreviewDigest
 from pulumi_embedded.display.plain import PlainDisplay, output_lines
 from pulumi_embedded.display.stdout import StandardOutput
-from pulumi_embedded.errors import EngineError
+from pulumi_embedded.errors import EngineError, StackNotFound
+from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.imports import parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
@@ -52,6 +54,22 @@ _target = click.option(
 _target_dependents = click.option(
     "--target-dependents", is_flag=True, help="Operate also on the resources that depend on a --target."
 )
+_exclude = click.option(
+    "-x",
+    "--exclude",
+    "excludes",
+    multiple=True,
+    help="Do not operate on the resource with this URN; may be repeated. The wildcards * and ** are supported.",
+)
+_exclude_dependents = click.option(
+    "--exclude-dependents", is_flag=True, help="Exclude also the resources that depend on an --exclude."
+)
+_target_replace = click.option(
+    "--target-replace",
+    "target_replaces",
+    multiple=True,
+    help="Replace the resource with this URN, and operate on no other: --target and --replace in one.",
+)
 _replace = click.option(
     "--replace", "replaces", multiple=True, help="Replace the resource with this URN even if nothing differs."
 )
@@ -83,6 +101,7 @@ _common = _all_of(
     _parallel,
     _target,
     _target_dependents,
+    _exclude,
     _continue,
     _no_changes,
     _show_secrets,
@@ -95,14 +114,20 @@ _executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
 def _options(given: dict[str, Any]) -> Options:
     if given.get("policy_packs"):
         raise EngineError("policy packs are not supported by pulumi-embedded; run them with the Pulumi CLI")
-    targets, replaces = given["targets"], given.get("replaces", ())
+    if given["targets"] and given.get("excludes"):
+        raise EngineError("--target and --exclude cannot be used together")
+    both = given.get("target_replaces", ())
+    targets, replaces = (*given["targets"], *both), (*given.get("replaces", ()), *both)
+    excludes = given.get("excludes", ())
     return Options(
         preview=True,
         parallel=given["parallel"],
         refresh=given.get("refresh", False),
         continue_on_error=given["continue_on_error"],
-        target_dependents=given["target_dependents"],
         targets=Targets(targets) if targets else None,
+        target_dependents=given["target_dependents"],
+        excludes=Targets(excludes) if excludes else None,
+        exclude_dependents=given.get("exclude_dependents", False),
         replace_targets=Targets(replaces) if replaces else None,
         imports=given.get("imports", ()),
         protect_imports=given.get("protect", True),
@@ -113,6 +138,8 @@ def _options(given: dict[str, Any]) -> Options:
 @_common
 @_refresh
 @_replace
+@_target_replace
+@_exclude_dependents
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
     stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
@@ -124,6 +151,8 @@ def preview(**given: Any) -> None:
 @_executing
 @_refresh
 @_replace
+@_target_replace
+@_exclude_dependents
 def up(**given: Any) -> None:
     """Create or update the resources in a stack."""
     _deploy("update", given)
@@ -132,6 +161,7 @@ def up(**given: Any) -> None:
 @command("refresh")
 @_common
 @_executing
+@_exclude_dependents
 @click.option("--clear-pending-creates", is_flag=True, help="Clear all pending creates, dropping them from the state.")
 def refresh(**given: Any) -> None:
     """Refresh the resources in a stack."""
@@ -142,13 +172,50 @@ def refresh(**given: Any) -> None:
 @_common
 @_executing
 @_refresh
+@click.option("--exclude-protected", is_flag=True, help="Destroy all resources but those that are protected.")
 @click.option("--remove", is_flag=True, help="Remove the stack after all its resources have been deleted.")
 def destroy(**given: Any) -> None:
     """Destroy all existing resources in a stack."""
+    if given["exclude_protected"]:
+        _destroy_unprotected(given)
+        return
     stack = _deploy("destroy", given)
-    if given["remove"] and not given["preview_only"]:
-        stack.backend.remove(stack.reference)
-        stack.workspace.select(None)
+    if given["remove"] and not given["preview_only"] and not given["targets"]:
+        _remove(stack)
+
+
+def _destroy_unprotected(given: dict[str, Any]) -> None:
+    if given["targets"]:
+        raise EngineError("--target and --exclude-protected cannot be used together")
+    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
+    _recover(stack)
+    snapshot = stack.load()
+    if snapshot is None:
+        raise StackNotFound(f"the stack '{stack.name}' has no state yet")
+    protected = [state for state in snapshot.resources if state.protect]
+    kept = DependencyGraph(snapshot.resources).closure(protected, dependencies=True)
+    rest = f"{len(kept)} resources that are protected, or that protected ones need, are still in the stack"
+    if kept and all(state.urn in kept for state in snapshot.resources):
+        _say(given, f"There are no unprotected resources to destroy; {rest}.")
+        return
+    given["excludes"] = (*given["excludes"], *kept)
+    _deploy("destroy", given)
+    if given["preview_only"]:
+        return
+    if kept:
+        _say(given, f"All unprotected resources were destroyed; {rest}.")
+    elif given["remove"]:
+        _remove(stack)
+
+
+def _remove(stack: Stack) -> None:
+    stack.backend.remove(stack.reference)
+    stack.workspace.select(None)
+
+
+def _say(given: dict[str, Any], line: str) -> None:
+    if not given["as_json"]:
+        click.echo(line)
 
 
 @command("import")
@@ -206,15 +273,13 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
     )
-    note = stack.backend.recover(stack.reference)
-    if note:
-        click.echo(f"warning: {note}", err=True)
+    _recover(stack)
     if given["preview_only"]:
         _end(_preview(operation, given), given)
         return stack
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
-            raise EngineError(
+            raise NotConfirmed(
                 "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
             )
         outcome = _preview(operation, given)
@@ -224,6 +289,12 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
             raise EngineError("confirmation declined, not proceeding")
     _end(_execute(operation, given), given)
     return stack
+
+
+def _recover(stack: Stack) -> None:
+    note = stack.backend.recover(stack.reference)
+    if note:
+        click.echo(f"warning: {note}", err=True)
 
 
 def _preview(operation: Operation, given: dict[str, Any]) -> Outcome:
@@ -276,5 +347,4 @@ def _end(outcome: Outcome, given: dict[str, Any]) -> None:
     if outcome.result != "succeeded":
         raise DeploymentFailed
     if given["expect_no_changes"] and any(op != "same" and count for op, count in outcome.changes.items()):
-        click.echo("error: no changes were expected but changes occurred", err=True)
-        raise DeploymentFailed
+        raise UnexpectedChanges("no changes were expected, but there are some")

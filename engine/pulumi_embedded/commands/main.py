@@ -9,11 +9,13 @@ import click
 
 from pulumi_embedded.commands.config import config
 from pulumi_embedded.commands.deploy import cancel, destroy, import_, preview, refresh, up
+from pulumi_embedded.commands.exit_codes import CommandLine
 from pulumi_embedded.commands.stack import stack
 from pulumi_embedded.commands.state import state
 
 
 @click.group(
+    cls=CommandLine,
     commands=[cancel, config, destroy, import_, preview, refresh, stack, state, up],
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_embedded.errors import ProjectError, SecretsError
+from pulumi_embedded.errors import ProjectError, SecretsError, StackNotFound
 from pulumi_embedded.storage.backend import FileBackend
 from pulumi_embedded.storage.project import Project, load_project, select_stack, selected_stack
 from pulumi_embedded.storage.secrets import PASSPHRASE, PassphraseCrypter, crypter_of
@@ -45,15 +45,15 @@ class Workspace:
         return selected_stack(self.project, self.backend.url)
 
     def stack(self, name: str | None) -> Stack:
-        """The named stack, or the selected one. Raises ProjectError if there is none."""
+        """The named stack, or the selected one. Raises StackNotFound."""
         name = name or self.selected
         if not name:
-            raise ProjectError(
+            raise StackNotFound(
                 "no stack selected; please use `pulumi-embedded stack select` to choose one, or pass --stack"
             )
         reference = self.reference(name)
         if not self.backend.exists(reference):
-            raise ProjectError(
+            raise StackNotFound(
                 f"no stack named '{reference.name}' found; create it with `pulumi-embedded stack init {reference.name}`"
             )
         return Stack(self, reference)

@@ -188,12 +188,13 @@ class StackConfig:
 
     def _key(self, key: str, path: bool) -> tuple[str, list[str | int]]:
         end = next((i for i, letter in enumerate(key) if letter in ".["), 0) if path else 0
-        top, rest = (key[:end], key[end:]) if end else (key, "")
         try:
-            steps = list(property_paths.parse(rest)) if rest else []
+            steps = list(property_paths.parse(key))[1:] if end else []
         except property_paths.MalformedPath as error:
             raise ProjectError(f"invalid configuration key: {error}") from error
-        return self._qualified(top), steps
+        if any(isinstance(step, int) and step < 0 for step in steps):
+            raise ProjectError(f"invalid configuration key: {key!r} has a negative index")
+        return self._qualified(key[:end] if end else key), steps
 
     def _spelling(self, full: str) -> str:
         """The key as it is written in the file."""
