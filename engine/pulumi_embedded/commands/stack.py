@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from pulumi_embedded.commands.command import command, json_option, may_ask, stack_option, yes_option
-from pulumi_embedded.commands.workspace import Workspace
+from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.errors import EngineError, StateError
 from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
 from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
-from pulumi_embedded.values import Json, plain, to_checkpoint_json
+from pulumi_embedded.values import Json, plain_properties, to_checkpoint_json
 
 _name_argument = click.argument("name", required=False)
 
@@ -107,13 +107,9 @@ def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserv
 def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
     """Show a stack's outputs, or the value of the output NAME."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
-    snapshot = chosen.load()
-    root = snapshot.root() if snapshot else None
-    outputs = root.outputs if root else {}
-    if name is not None and name not in outputs:
+    values = _outputs(chosen, show_secrets)
+    if name is not None and name not in values:
         raise StateError(f"current stack does not have output property '{name}'")
-    shown = {key: plain(value) for key, value in outputs.items()} if show_secrets or name else masked(outputs)
-    values = {key: to_checkpoint_json(value, None) for key, value in shown.items()}
     if name is not None:
         click.echo(json.dumps(values[name], indent=2) if as_json else _text(values[name]))
     elif as_json:
@@ -125,6 +121,14 @@ def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets
         click.echo(f"Current stack outputs ({len(values)}):\n    {'OUTPUT':<{width}}  VALUE")
         for key, value in values.items():
             click.echo(f"    {key:<{width}}  {_text(value)}")
+
+
+def _outputs(chosen: Stack, show_secrets: bool) -> dict[str, Json]:
+    snapshot = chosen.load() if show_secrets else chosen.load_blindly()
+    root = snapshot.root() if snapshot else None
+    outputs = root.outputs if root else {}
+    shown = plain_properties(outputs) if show_secrets else masked(outputs)
+    return {key: to_checkpoint_json(value, None) for key, value in shown.items()}
 
 
 @command("export")
@@ -166,7 +170,7 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
         document = json.loads(path.read_text() if path else sys.stdin.read())
     except ValueError as error:
         raise StateError(f"the input is not an exported deployment: {error}") from None
-    chosen.backend.import_deployment(chosen.reference, document, crypter_of)
+    chosen.backend.import_deployment(chosen.reference, document, crypter_of, lambda: chosen.crypter)
     click.echo("Import complete.")
 
 

@@ -14,7 +14,7 @@ import functools
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -92,6 +92,26 @@ class PassphraseCrypter:
             return self._cipher.decrypt(_unbase64(nonce, "secret"), _unbase64(data, "secret"), None).decode()
         except (InvalidTag, ValueError):
             return None
+
+
+class BlindCrypter:
+    """Reads every secret as `[secret]`: what is not to be shown is not decrypted, and needs no passphrase."""
+
+    provider_type = PASSPHRASE
+    provider_state: Final[dict[str, str]] = {}
+
+    def encrypt(self, plaintext: str) -> str:
+        """Raises SecretsError: a state that was read blindly is not written."""
+        raise SecretsError("a state that was read without its secrets cannot be written")
+
+    def decrypt(self, ciphertext: str) -> str:
+        """The JSON of `[secret]`."""
+        return '"[secret]"'
+
+
+def blind_crypter_of(provider_type: str, provider_state: Any) -> BlindCrypter:
+    """The blind crypter of any secrets provider."""
+    return BlindCrypter()
 
 
 def passphrase_from_environment(environment: Mapping[str, str] = os.environ) -> str:
