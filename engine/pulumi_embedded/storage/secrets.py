@@ -14,7 +14,7 @@ import functools
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -98,7 +98,11 @@ class BlindCrypter:
     """Reads every secret as `[secret]`: what is not to be shown is not decrypted, and needs no passphrase."""
 
     provider_type = PASSPHRASE
-    provider_state: Final[dict[str, str]] = {}
+
+    @property
+    def provider_state(self) -> dict[str, str]:
+        """No settings."""
+        return {}
 
     def encrypt(self, plaintext: str) -> str:
         """Raises SecretsError: a state that was read blindly is not written."""
