@@ -66,7 +66,7 @@ class DeploymentRun:
             disabled_default_providers=target.disabled_default_providers,
             events=events,
         )
-        self._services = Services(self._registrations, events, target.root_directory)
+        self._services = Services(self._registrations, events, target.root_directory, target.program_directory)
         self._canceled = False
         self._failed = False
         self._program: Program | None = None
