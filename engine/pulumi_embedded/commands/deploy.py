@@ -23,6 +23,7 @@ from pulumi_embedded.errors import EngineError
 from pulumi_embedded.steps.imports import parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
+from pulumi_embedded.storage.project import Project
 from pulumi_embedded.values import plain_properties
 
 Command: TypeAlias = Callable[..., Any]
@@ -40,7 +41,12 @@ _parallel = click.option(
     help="Allow this many resource operations to run in parallel at once; 0, the default, is unlimited.",
 )
 _refresh = click.option(
-    "-r", "--refresh", "refresh", is_flag=True, help="Refresh the state of the stack's resources first."
+    "-r",
+    "--refresh",
+    "refresh",
+    is_flag=True,
+    default=None,
+    help="Refresh the state of the stack's resources first; by default as `options.refresh` in Pulumi.yaml says.",
 )
 _target = click.option(
     "-t",
@@ -92,14 +98,14 @@ _common = _all_of(
 _executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _options(given: dict[str, Any], project: Project) -> Options:
     if given.get("policy_packs"):
         raise EngineError("policy packs are not supported by pulumi-embedded; run them with the Pulumi CLI")
     targets, replaces = given["targets"], given.get("replaces", ())
     return Options(
         preview=True,
         parallel=given["parallel"],
-        refresh=given.get("refresh", False),
+        refresh=project.refresh_always if given.get("refresh") is None else given["refresh"],
         continue_on_error=given["continue_on_error"],
         target_dependents=given["target_dependents"],
         targets=Targets(targets) if targets else None,
@@ -116,7 +122,7 @@ def _options(given: dict[str, Any]) -> Options:
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
     stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    _end(_preview(Operation(stack, "update", _options(given)), given), given)
+    _end(_preview(Operation(stack, "update", _options(given, stack.workspace.project)), given), given)
 
 
 @command("up")
@@ -202,7 +208,7 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
     operation = Operation(
         stack,
         kind,
-        _options(given),
+        _options(given, stack.workspace.project),
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
     )

@@ -5,14 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
-
-from pulumi_embedded.errors import ProjectError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -135,21 +130,3 @@ async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         await asyncio.sleep(0)
     if rest:
         yield rest.decode(errors="replace")
-
-
-def find_python(program_directory: Path, runtime_options: Mapping[str, Any]) -> str:
-    """The Python that runs the program: that of `runtime.options.virtualenv`, or the one that runs the engine.
-
-    Raises ProjectError if that virtual environment has no Python.
-    """
-    virtualenv = runtime_options.get("virtualenv")
-    if not virtualenv:
-        return sys.executable
-    folder = program_directory / str(virtualenv)
-    candidate = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not candidate.exists():
-        raise ProjectError(
-            f"Pulumi.yaml names the virtual environment {virtualenv}, but there is no Python in {folder}; "
-            "create it, or remove `runtime.options.virtualenv`"
-        )
-    return shutil.which(str(candidate)) or str(candidate)
