@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi_embedded.errors import EngineError, ProjectError
+from pulumi_embedded.providers.child_process import start_child
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,17 +99,8 @@ async def check_types(
     arguments = [toolchain.python, "-m", name]
     if name == "mypy" and toolchain.virtualenv is not None:
         arguments += ["--exclude", os.path.relpath(toolchain.virtualenv, program_folder)]
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        str(program_folder),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=program_folder,
-        env=dict(environment),
-    )
-    output, _ = await process.communicate()
-    lines = output.decode(errors="replace").splitlines()
+    process = await start_child([*arguments, str(program_folder)], environment, program_folder)
+    lines = b"".join(await process.communicate()).decode(errors="replace").splitlines()
     if any(line.endswith(f"No module named {name}") for line in lines):
         raise EngineError(
             f"The typechecker option is set to {name}, but {name} is not installed; "

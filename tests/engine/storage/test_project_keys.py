@@ -9,7 +9,7 @@ from pulumi_embedded.storage.project import Project, load_project
 from pulumi_embedded.storage.stack_config import StackConfig
 from ruamel.yaml import YAML
 
-# Every key path of the published JSON schema of Pulumi.yaml, and `requiredPulumiVersion`, which the CLI reads without it.
+# Every key path of the published JSON schema of Pulumi.yaml, and `requiredPulumiVersion`, which the CLI reads as well.
 # `*` stands for any name, `[]` for the items of a list.
 SCHEMA = """
 name description author website license main stackConfigDir requiredPulumiVersion
