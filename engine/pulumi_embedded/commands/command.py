@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import click
 
+from pulumi_embedded.commands.forgiving import ForgivingCommand
 from pulumi_embedded.errors import EngineError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
     """Make a function a command with `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        return click.command(name)(report_errors(function))
+        return click.command(name, cls=ForgivingCommand)(report_errors(function))
 
     return decorate
 

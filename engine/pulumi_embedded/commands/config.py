@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from pulumi_embedded.commands.command import command, json_option, may_ask, report_errors, stack_option
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.errors import ProjectError
 from pulumi_embedded.storage.likely_secrets import looks_like_secret
@@ -70,7 +71,13 @@ def rm(key: str, stack_name: str | None, path: bool) -> None:
     stack.config.save()
 
 
-@click.group("config", commands=[set_, get, rm], invoke_without_command=True)
+@click.group(
+    "config",
+    cls=ForgivingGroup,
+    commands=[set_, get, rm],
+    other_names={"delete": "rm", "remove": "rm"},
+    invoke_without_command=True,
+)
 @stack_option
 @json_option
 @click.option("--show-secrets", is_flag=True, help="Show secret values in plaintext.")

@@ -9,12 +9,15 @@ import click
 
 from pulumi_embedded.commands.config import config
 from pulumi_embedded.commands.deploy import cancel, destroy, import_, preview, refresh, up
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.commands.stack import stack
 from pulumi_embedded.commands.state import state
 
 
 @click.group(
+    cls=ForgivingGroup,
     commands=[cancel, config, destroy, import_, preview, refresh, stack, state, up],
+    other_names={"dn": "destroy", "down": "destroy", "pre": "preview", "update": "up"},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
