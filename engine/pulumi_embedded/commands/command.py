@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 
 from pulumi_embedded.commands.exit_codes import FAILED, INTERNAL_ERROR, INTERRUPTED, exit_code_of
+from pulumi_embedded.commands.forgiving import ForgivingCommand
 from pulumi_embedded.errors import EngineError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
     """Make a function a command with `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        return click.command(name)(report_errors(function))
+        return click.command(name, cls=ForgivingCommand)(report_errors(function))
 
     return decorate
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from pulumi_embedded import urn as urns
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
 from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
@@ -21,10 +22,12 @@ from pulumi_embedded.display.json_events import EventStream, PreviewDigest
 from pulumi_embedded.display.plain import PlainDisplay, output_lines
 from pulumi_embedded.display.stdout import StandardOutput
 from pulumi_embedded.errors import EngineError, StackNotFound
+from pulumi_embedded.providers.plugins import DYNAMIC_PACKAGE
 from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.imports import parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
+from pulumi_embedded.storage.project import Project
 from pulumi_embedded.values import plain_properties
 
 Command: TypeAlias = Callable[..., Any]
@@ -42,7 +45,12 @@ _parallel = click.option(
     help="Allow this many resource operations to run in parallel at once; 0, the default, is unlimited.",
 )
 _refresh = click.option(
-    "-r", "--refresh", "refresh", is_flag=True, help="Refresh the state of the stack's resources first."
+    "-r",
+    "--refresh",
+    "refresh",
+    is_flag=True,
+    default=None,
+    help="Refresh the state of the stack's resources first; by default as `options.refresh` in Pulumi.yaml says.",
 )
 _target = click.option(
     "-t",
@@ -80,6 +88,15 @@ _no_changes = click.option("--expect-no-changes", is_flag=True, help="Return an 
 _message = click.option("-m", "--message", default="", help="A message to store in the stack's history.")
 _show_secrets = click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
 _policy = click.option("--policy-pack", "policy_packs", multiple=True, hidden=True)
+_config = click.option(
+    "-c",
+    "--config",
+    "config",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Config to use during the operation and save to the stack's config file; may be repeated.",
+)
+_config_path = click.option("--config-path", is_flag=True, help="The keys of --config are paths.")
 _color = click.option("--color", type=click.Choice(["auto", "always", "never", "raw"]), hidden=True)
 
 
@@ -106,12 +123,22 @@ _common = _all_of(
     _no_changes,
     _show_secrets,
     _policy,
+    _config,
+    _config_path,
     _color,
 )
 _executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _save_config(stack: Stack, given: dict[str, Any]) -> None:
+    for pair in given["config"]:
+        key, _, value = pair.partition("=")
+        stack.config.set(key, value, None, path=given["config_path"])
+    if given["config"]:
+        stack.config.save()
+
+
+def _options(given: dict[str, Any], project: Project) -> Options:
     if given.get("policy_packs"):
         raise EngineError("policy packs are not supported by pulumi-embedded; run them with the Pulumi CLI")
     if given["targets"] and given.get("excludes"):
@@ -122,7 +149,7 @@ def _options(given: dict[str, Any]) -> Options:
     return Options(
         preview=True,
         parallel=given["parallel"],
-        refresh=given.get("refresh", False),
+        refresh=project.refresh_always if given.get("refresh") is None else given["refresh"],
         continue_on_error=given["continue_on_error"],
         targets=Targets(targets) if targets else None,
         target_dependents=given["target_dependents"],
@@ -143,7 +170,8 @@ def _options(given: dict[str, Any]) -> Options:
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
     stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    _end(_preview(Operation(stack, "update", _options(given)), given), given)
+    _save_config(stack, given)
+    _end(_preview(Operation(stack, "update", _options(given, stack.workspace.project)), given), given)
 
 
 @command("up")
@@ -219,32 +247,59 @@ def _say(given: dict[str, Any], line: str) -> None:
 
 
 @command("import")
+@click.argument("type_", metavar="[TYPE]", required=False)
+@click.argument("name", required=False)
+@click.argument("id_", metavar="[ID]", required=False)
 @_common
 @_executing
 @click.option(
     "--file",
     "path",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    required=True,
     help="The path to a JSON-encoded file containing a list of resources to import.",
 )
+@click.option("--parent", metavar="NAME=URN", help="The name and URN of the parent resource.")
+@click.option("--provider", metavar="NAME=URN", help="The name and URN of the provider to use.")
+@click.option("--properties", default="", help="The inputs to keep, separated by commas.")
 @click.option(
-    "--protect",
-    type=bool,
-    is_flag=False,
-    flag_value=True,
+    "--protect/--no-protect",
     default=True,
     help="Protect imported resources from deletion; --protect=false does not.",
 )
-@click.option("--generate-code", type=bool, is_flag=False, flag_value=True, hidden=True, help="No code is written.")
+@click.option("--generate-code", is_flag=True, hidden=True, help="No code is written.")
 def import_(**given: Any) -> None:
-    """Import existing resources into a stack."""
-    try:
-        document = json.loads(given["path"].read_text())
-    except ValueError as error:
-        raise EngineError(f"{given['path']}: {error}") from None
-    given["imports"] = list(parse_import_file(document))
+    """Import the existing resource of a TYPE and an ID as NAME, or those that a file lists, into a stack."""
+    given["imports"] = list(parse_import_file(_import_document(given)))
     _deploy("resource-import", given)
+
+
+def _import_document(given: dict[str, Any]) -> object:
+    type_, name, id_, path = given["type_"], given["name"], given["id_"], given["path"]
+    if path is not None:
+        if type_ is not None:
+            raise EngineError("pass either --file or TYPE NAME ID, not both")
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise EngineError(f"{path}: {error}") from None
+    if id_ is None:
+        raise EngineError("pass the TYPE, NAME and ID of the resource to import, or a list of resources with --file")
+    if urns.package_of(type_) == DYNAMIC_PACKAGE:
+        raise EngineError(
+            f"{type_} is a dynamic resource, which cannot be read by its id alone: import it with --file and its "
+            "inputs and outputs; for GPU clusters, `gpufleet import` writes that file"
+        )
+    table: dict[str, str] = {}
+    resource: dict[str, Any] = {"type": type_, "name": name, "id": id_}
+    for key in ("parent", "provider"):
+        if given[key] is not None:
+            label, equals, urn = given[key].partition("=")
+            if not equals or not urn:
+                raise EngineError(f"--{key} must be in the form NAME=URN")
+            table[label] = urn
+            resource[key] = label
+    resource["properties"] = [part for part in given["properties"].split(",") if part]
+    return {"nameTable": table, "resources": [resource]}
 
 
 @command("cancel")
@@ -266,10 +321,11 @@ def cancel(name: str | None, stack_name: str | None, yes: bool) -> None:
 
 def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
     stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
+    _save_config(stack, given)
     operation = Operation(
         stack,
         kind,
-        _options(given),
+        _options(given, stack.workspace.project),
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
     )

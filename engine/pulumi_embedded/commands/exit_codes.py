@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.errors import EngineError, StackNotFound
 
 FAILED: Final = 1
@@ -43,7 +44,7 @@ def exit_code_of(error: EngineError) -> int:
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), FAILED)
 
 
-class CommandLine(click.Group):
+class CommandLine(ForgivingGroup):
     """A group of commands whose wrong flags exit with the same code as other refusals."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:

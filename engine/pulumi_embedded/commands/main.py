@@ -17,6 +17,7 @@ from pulumi_embedded.commands.state import state
 @click.group(
     cls=CommandLine,
     commands=[cancel, config, destroy, import_, preview, refresh, stack, state, up],
+    other_names={"dn": "destroy", "down": "destroy", "pre": "preview", "update": "up"},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(

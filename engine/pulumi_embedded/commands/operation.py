@@ -14,13 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from pulumi_embedded.commands.exit_codes import INTERRUPTED
-from pulumi_embedded.deployment.language import find_python
+from pulumi_embedded.deployment.requests import satisfies
 from pulumi_embedded.deployment.run import DeploymentRun
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
+from pulumi_embedded.deployment.toolchain import find_toolchain
 from pulumi_embedded.errors import EngineError, ProjectError
 from pulumi_embedded.steps.events import Events, Listener
 from pulumi_embedded.steps.selection import unknown_targets
 from pulumi_embedded.storage.history import Update
+from pulumi_embedded.storage.snapshot import ENGINE_VERSION
 from pulumi_embedded.storage.stack_reference import ORGANIZATION
 from pulumi_embedded.values import Secret
 
@@ -113,10 +115,18 @@ class Operation:
         project = stack.workspace.project
         if project.runtime != "python":
             raise ProjectError(f"{project.path}: the runtime '{project.runtime}' is not supported, only python")
+        version = ENGINE_VERSION.removeprefix("v")
+        if project.required_pulumi_version and not satisfies(project.required_pulumi_version, version):
+            raise ProjectError(
+                f"{project.path}: requiredPulumiVersion is {project.required_pulumi_version!r}, and this engine is "
+                f"compatible with {version}"
+            )
         config = stack.config.for_program(stack.decrypt)
         program = project.program
         directory = program if program.is_dir() else program.parent
-        environment = os.environ | {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
+        toolchain = find_toolchain(project.folder, directory, project.runtime_options)
+        environment = toolchain.environment(os.environ)
+        environment |= {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
         for key, value in project.runtime_options.items():
             environment[f"PULUMI_RUNTIME_{key.upper()}"] = str(value)
         hides = stack.can_encrypt
@@ -132,10 +142,11 @@ class Operation:
             root_directory=project.folder,
             program_directory=directory,
             program=program,
-            python=find_python(project.folder, project.runtime_options),
+            toolchain=toolchain,
             environment=environment,
             stack_outputs=stack.workspace.outputs_of,
             disabled_default_providers=_disabled_default_providers(config.values),
+            plugins=project.plugins,
         )
 
 

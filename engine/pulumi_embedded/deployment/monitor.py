@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from google.protobuf import empty_pb2
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.asset_hashes import with_hashes
 from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, refuse_unsupported, satisfies
 from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
@@ -108,8 +109,9 @@ class Deployment(Protocol):
 class Services:
     """The server, the resource monitor and the engine service of one deployment."""
 
-    def __init__(self, deployment: Deployment, events: Events, root_directory: Path) -> None:
+    def __init__(self, deployment: Deployment, events: Events, root_directory: Path, program_directory: Path) -> None:
         self._deployment = deployment
+        self._program_directory = program_directory
         self._events = events
         self._requests = Requests(root_directory)
         self._root_urn = ""
@@ -242,6 +244,7 @@ class Services:
     async def _register_resource(self, request: Any) -> Any:
         refuse_unsupported(request)
         goal = self._requests.goal(request)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         parent = self._goals.get(goal.parent)
         if parent is not None:
             goal.inherit(parent)
@@ -295,6 +298,7 @@ class Services:
 
     async def _register_resource_outputs(self, request: Any) -> Any:
         outputs = {key: lowered(value) for key, value in from_struct(request.outputs).items()}
+        outputs = await with_hashes(outputs, self._program_directory)
         await self._deployment.register_outputs(request.urn, outputs)
         return empty_pb2.Empty()
 
@@ -305,6 +309,7 @@ class Services:
                 urns.package_of(request.type), request.version, request.pluginDownloadURL, request.type
             )
         goal = self._requests.read_goal(request, provider)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         state = await self._deployment.read(goal)
         response = resource_pb2.ReadResourceResponse(
             urn=state.urn,

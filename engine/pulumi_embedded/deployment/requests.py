@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pulumi_embedded.errors import EngineError
 from pulumi_embedded.property_paths import MalformedPath, parse
 from pulumi_embedded.providers.protocol import accepts
 from pulumi_embedded.providers.wire import from_struct, from_wire
@@ -19,7 +20,7 @@ from pulumi_embedded.values import MalformedValue, OutputValue, PropertyValue, l
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Unsupported(Exception):
+class Unsupported(EngineError):
     """The program uses a feature that this engine does not support."""
 
     def __init__(self, what: str) -> None:

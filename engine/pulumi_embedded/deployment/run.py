@@ -15,6 +15,7 @@ from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
+from pulumi_embedded.deployment.toolchain import check_types
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
@@ -54,7 +55,14 @@ class DeploymentRun:
         self._base = base
         self._states = list(base.resources) if base else []
         builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
-        self._host = PluginHost(target.python, target.program_directory, target.environment, events.output, builtin)
+        self._host = PluginHost(
+            target.toolchain.python,
+            target.program_directory,
+            target.environment,
+            events.output,
+            builtin,
+            plugins=target.plugins,
+        )
         self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
         self._generator = self._new_generator()
@@ -67,7 +75,7 @@ class DeploymentRun:
             disabled_default_providers=target.disabled_default_providers,
             events=events,
         )
-        self._services = Services(self._registrations, events, target.root_directory)
+        self._services = Services(self._registrations, events, target.root_directory, target.program_directory)
         self._canceled = False
         self._failed = False
         self._program: Program | None = None
@@ -185,8 +193,11 @@ class DeploymentRun:
 
     async def _update(self) -> None:
         target = self._target
+        await check_types(target.toolchain, target.program_directory, target.environment, self._events)
         settings = target.program_settings(self._host.engine_address, self._options)
-        program = self._program = await Program.start(target.python, settings, target.environment, self._events)
+        program = self._program = await Program.start(
+            target.toolchain.python, settings, target.environment, self._events
+        )
         exit_ = asyncio.ensure_future(program.wait())
         try:
             await self._run_source(exit_)

@@ -48,6 +48,11 @@ class StackConfig:
             self._document: dict[str, Any] = {}
         if self._document.get("environment"):
             raise ProjectError(f"{self.path}: `environment` needs Pulumi ESC, which is not supported; remove it")
+        if self._document.get("encryptedkey"):
+            raise ProjectError(
+                f"{self.path}: `encryptedkey` belongs to a secrets provider other than a passphrase, which is not "
+                "supported; run `pulumi stack change-secrets-provider passphrase` with the Pulumi CLI first"
+            )
         if not isinstance(self._document.get("config") or {}, dict):
             raise ProjectError(f"{self.path}: config must be a mapping")
 
