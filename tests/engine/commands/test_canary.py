@@ -3,10 +3,13 @@
 import base64
 import gzip
 import json
+import sys
 
 import click
 import pytest
 from pulumi_embedded.commands.main import main
+
+from tests import warm_python
 
 CANARY = "CanaryInTheCoalMine"
 PROGRAM = """
@@ -122,7 +125,9 @@ class Life:
 
 @pytest.fixture
 def life(project, monkeypatch, capfd):
-    for name, value in project.environment.items():
+    # The commands run in this process, and what they start in the warm Python.
+    monkeypatch.setattr(sys, "executable", warm_python.executable())
+    for name, value in (project.environment | {"LAB_PYTHON": sys.executable}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(project.folder)
     return Life(project, capfd)
