@@ -72,7 +72,7 @@ def test_the_code_of_every_error(error, code):
         ("state delete nothing", 1, "has no resources"),
         ("up --bogus", 1, "No such option"),
         ("up --parallel many", 1, "not a valid integer"),
-        ("bogus", 1, "No such command"),
+        ("bogus", 1, "unknown command"),
         ("preview --target a --exclude b", 1, "cannot be used together"),
         ("destroy --target a --exclude-protected", 1, "cannot be used together"),
         ("destroy --yes --target urn:nobody", 1, "no resource named 'urn:nobody'"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi_embedded.deployment import run as deployment_run
 from pulumi_embedded.deployment.target import Target
+from pulumi_embedded.deployment.toolchain import Toolchain
 from pulumi_embedded.providers.plugins import PluginHost
 from pulumi_embedded.providers.provider_api import Checked, Created, Diff, Found
 from pulumi_embedded.steps.events import Diagnostic, Events
@@ -165,7 +166,7 @@ class Stack:
                 self.errors.append(event.message)
 
         run = InProcess(
-            Target("dev", "p", "o", {}, Path(), Path(), Path(), "python", {}, lambda name: {}),
+            Target("dev", "p", "o", {}, Path(), Path(), Path(), Toolchain("python"), {}, lambda name: {}),
             base or self.snapshot,
             Options(preview=preview, **options),
             Events([listen]),
