@@ -109,6 +109,8 @@ class StepExecutor:
 
     def _keep_state(self, step: Step, new: ResourceState) -> None:
         mark_secret_outputs(new)
+        if "id" in new.additional_secret_outputs:
+            self._events.warning("The 'id' property cannot be made secret.", new.urn)
         self.states[new.urn] = new
         if step.logical or isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement):
             self._registered[new.urn] = step

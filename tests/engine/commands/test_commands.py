@@ -119,33 +119,6 @@ def test_import_from_a_file(project):
     assert "already exists" in project.run("import", "--file", str(path), "--yes", "--skip-preview").out
 
 
-@pytest.mark.parametrize(
-    ("document", "reason"),
-    [
-        ({}, "no `resources`"),
-        ({"resources": [{"type": "lab:index:Thing", "name": "x"}]}, "resources[0] of the import file has no 'id'"),
-        (
-            {"resources": [{"type": "t:t:t", "name": "x", "id": "1", "parent": "p"}]},
-            "is not in the import file's nameTable",
-        ),
-        ({"resources": [{"type": "t:t:t", "name": "x", "id": "1", "component": True}]}, "is a component"),
-        (
-            {
-                "resources": [
-                    {"type": "t:t:t", "name": "x", "id": "1", "inputs": {"k": {**SECRET, "ciphertext": "v1:"}}}
-                ]
-            },
-            "must have its plaintext",
-        ),
-    ],
-)
-def test_a_malformed_import_file_is_refused(project, document, reason):
-    path = project.folder / "import.json"
-    path.write_text(json.dumps(document))
-    refused = project.run("import", "--file", str(path), "--yes")
-    assert refused.code == 1 and reason in refused.err
-
-
 def test_up_asks_unless_told_not_to(project):
     project.program('Thing("a")')
     refused = project.run("up")
@@ -181,6 +154,25 @@ def test_the_state_can_be_edited(project):
     project.run("state", "delete", SELF + "a", "--yes", check=True)
     assert set(project.resources()) == {"test-dev", "default"}
     assert ("Delete", "a") not in project.calls()
+
+
+def test_resources_are_chosen_by_flags(project):
+    text = (
+        'a = Thing("a")\nb = Thing("b", of=a.id, opts=ResourceOptions(protect=True))\nThing("c", size={0})\nThing("d")'
+    )
+    project.program(text.format(1))
+    project.up()
+    project.forget_calls()
+    project.program(text.format(2))
+    project.up("--exclude", SELF + "c")
+    assert project.calls() == []
+    project.up("--target-replace", SELF + "d")
+    assert project.calls() == [("Create", "d"), ("Delete", "d")]
+    done = project.run("destroy", "--yes", "--skip-preview", "--exclude-protected", check=True)
+    assert "All unprotected resources were destroyed" in done.out
+    assert set(project.resources()) == {"test-dev", "default", "a", "b"}
+    again = project.run("destroy", "--yes", "--exclude-protected", "--remove", check=True)
+    assert "no unprotected resources" in again.out and set(project.resources()) == {"test-dev", "default", "a", "b"}
 
 
 def test_nobody_has_to_read_along(project):
