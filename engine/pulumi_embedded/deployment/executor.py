@@ -59,6 +59,8 @@ class StepExecutor:
         self._slots = asyncio.Semaphore(options.parallel) if options.parallel else contextlib.nullcontext()
         self.stopped = False
         self.failed = False
+        self.counts_refreshes = False
+        """Whether the changes that refreshes find count as changes; they do in a `refresh` alone."""
         self.maybe_corrupt = False
         self.changes: Counter[str] = Counter()
         self.states: dict[str, ResourceState] = {}
@@ -129,7 +131,7 @@ class StepExecutor:
 
     def _succeed(self, step: Step) -> None:
         op = step.result_op if isinstance(step, Refresh) else step.op
-        counts = step.logical or isinstance(step, Refresh)
+        counts = step.logical or (isinstance(step, Refresh) and self.counts_refreshes)
         if isinstance(step, Read) and not isinstance(step, ReadReplacement):
             # A read counts as a change only if the outputs differ from the last read.
             old = step.old

@@ -100,6 +100,7 @@ class DeploymentRun:
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
+            self._executor.counts_refreshes = kind == "refresh"
             if kind == "refresh" or self._options.refresh:
                 self._refuse_unknown(unknown_targets(self._options, self._known()))
                 await self._refresh()

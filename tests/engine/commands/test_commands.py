@@ -7,6 +7,8 @@ import click
 import pytest
 from pulumi_embedded.commands.command import may_ask
 from pulumi_embedded.commands.main import main
+from pulumi_embedded.commands.presentation import confirm
+from pulumi_embedded.errors import EngineError
 
 SELF = "urn:pulumi:dev::test::lab:index:Thing::"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -140,6 +142,7 @@ def test_diffs_name_paths_and_hide_secrets(project):
     assert "~ box.in[1]: 1 => 2" in shown
     assert "~ key: [secret] => [secret]" in shown and "hush" not in shown
     assert "replace [replaces: zone]" in shown
+    assert "__" not in shown
 
 
 def test_the_state_can_be_edited(project):
@@ -193,6 +196,8 @@ def test_the_history_tells_what_was_done(project):
     assert [(u["kind"], u["result"]) for u in updates] == [("destroy", "succeeded"), ("update", "succeeded")]
     assert updates[1]["message"] == "the first"
     assert updates[1]["resourceChanges"] == {"create": 2}
+    text = project.run("stack", "history", check=True).out
+    assert "UpdateKind: update\nStatus: succeeded\nMessage: the first\n+2-0~0 0 Updated " in text
 
 
 def test_a_folder_without_a_project_is_named(project, tmp_path):
@@ -222,3 +227,12 @@ def test_only_an_interactive_command_asks(monkeypatch, arguments, asks):
     monkeypatch.setitem(main.commands, "confirm", confirm)
     main([*arguments, "confirm"], standalone_mode=False)
     assert asked == [asks]
+
+
+def test_before_the_answer_one_can_see_the_details(monkeypatch, capsys):
+    answers = iter(["d", "later", "", "YES"])
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: next(answers))
+    with pytest.raises(EngineError, match="not proceeding with the import"):
+        confirm("resource-import", ["the details"])
+    assert capsys.readouterr().out == "the details\nPlease answer yes, no or details.\n"
+    confirm("update", ["the details"])
