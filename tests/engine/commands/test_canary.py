@@ -139,7 +139,7 @@ def test_no_command_leaves_or_prints_a_secret(life):
     entry = {"type": "lab:index:Thing", "name": "told", "id": "x-1", "inputs": {}, "outputs": {}}
     (project.folder / "import.json").write_text(json.dumps({"resources": [entry]}))
     likely = "1415fc1f4eaeb5e096ee58c1480016638fff29bf"
-    assert life.run("config", "set", "apiToken", likely)[0] == 255
+    assert life.run("config", "set", "apiToken", likely)[0] == 1
     assert life.run("config", "set", "--plaintext", "apiToken", likely)[0] == 0
     for step in LIFE:
         if step == "change":

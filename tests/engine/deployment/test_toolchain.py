@@ -85,4 +85,4 @@ def test_keys_of_the_project_reach_the_deployment(project):
     assert any("mypy is not installed" in error for error in project.preview(check=False).errors)
     (project.folder / "Pulumi.yaml").write_text("name: test\nruntime: python\nrequiredPulumiVersion: '>=99.0.0'\n")
     refused = project.preview(check=False)
-    assert refused.code == 255 and "requiredPulumiVersion is '>=99.0.0'" in refused.err
+    assert refused.code == 1 and "requiredPulumiVersion is '>=99.0.0'" in refused.err
