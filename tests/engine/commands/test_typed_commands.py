@@ -47,7 +47,7 @@ def test_a_flag_may_have_a_value(arguments, heard):
 )
 def test_what_is_unknown_is_refused_with_the_nearest_name(arguments, said):
     refused = CliRunner().invoke(main, arguments)
-    assert refused.exit_code == 2 and said in refused.output
+    assert refused.exit_code == 1 and said in refused.output
 
 
 def test_other_names_of_the_cli_are_known():
