@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import click
 
+from pulumi_embedded.commands.global_flags import accept_global_flags, is_non_interactive
 from pulumi_embedded.errors import EngineError
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ class DeploymentFailed(Exception):
 
 
 def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
-    """Make a function a command with `report_errors`."""
+    """Make a function a command with the global flags and `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        return click.command(name)(report_errors(function))
+        return click.command(name)(accept_global_flags(report_errors(function)))
 
     return decorate
 
@@ -74,5 +75,5 @@ def report_errors(function: Callable[P, R]) -> Callable[P, None]:
 
 
 def may_ask() -> bool:
-    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` (of `main`) was not given."""
-    return sys.stdin.isatty() and not click.get_current_context().find_root().params["non_interactive"]
+    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` was not given."""
+    return sys.stdin.isatty() and not is_non_interactive()

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import click
 
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.display_flags import accept_display_flags
 from pulumi_embedded.commands.operation import Operation
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
@@ -62,7 +63,18 @@ _no_changes = click.option("--expect-no-changes", is_flag=True, help="Return an 
 _message = click.option("-m", "--message", default="", help="A message to store in the stack's history.")
 _show_secrets = click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
 _policy = click.option("--policy-pack", "policy_packs", multiple=True, hidden=True)
-_color = click.option("--color", type=click.Choice(["auto", "always", "never", "raw"]), hidden=True)
+_suppress_outputs = click.option("--suppress-outputs", is_flag=True, help="Do not show the stack's outputs.")
+_config_file = click.option(
+    "--config-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Use the configuration in this file instead of the stack's.",
+)
+_client = click.option(
+    "--client", default="", hidden=True, help="The address of the driver that runs an inline program."
+)
+_event_log = click.option(
+    "--event-log", default="", hidden=True, help="Write every event to this file, or to a gRPC address tcp://…."
+)
 
 
 def _all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -85,11 +97,16 @@ _common = _all_of(
     _target_dependents,
     _continue,
     _no_changes,
+    _message,
     _show_secrets,
+    _suppress_outputs,
     _policy,
-    _color,
+    _config_file,
+    _client,
+    _event_log,
+    accept_display_flags,
 )
-_executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
+_executing = _all_of(yes_option, _skip_preview, _preview_only)
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -115,8 +132,7 @@ def _options(given: dict[str, Any]) -> Options:
 @_replace
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    _end(_preview(Operation(stack, "update", _options(given)), given), given)
+    _end(_preview(_operation("update", given), given), given)
 
 
 @command("up")
@@ -170,6 +186,9 @@ def destroy(**given: Any) -> None:
     help="Protect imported resources from deletion; --protect=false does not.",
 )
 @click.option("--generate-code", type=bool, is_flag=False, flag_value=True, hidden=True, help="No code is written.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="Where no code is written."
+)
 def import_(**given: Any) -> None:
     """Import existing resources into a stack."""
     try:
@@ -178,6 +197,8 @@ def import_(**given: Any) -> None:
         raise EngineError(f"{given['path']}: {error}") from None
     given["imports"] = list(parse_import_file(document))
     _deploy("resource-import", given)
+    if given["out"] is not None:
+        given["out"].write_text("# The declarations of imported resources are written by the Pulumi CLI only.\n")
 
 
 @command("cancel")
@@ -197,15 +218,21 @@ def cancel(name: str | None, stack_name: str | None, yes: bool) -> None:
         click.echo(f"The stack '{stack.name}' is not locked.")
 
 
-def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    operation = Operation(
-        stack,
+def _operation(kind: Kind, given: dict[str, Any]) -> Operation:
+    return Operation(
+        Workspace.open(Path.cwd()).stack(given["stack_name"], given["config_file"]),
         kind,
         _options(given),
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
+        client=given["client"],
+        event_log=given["event_log"],
     )
+
+
+def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
+    operation = _operation(kind, given)
+    stack = operation.stack
     note = stack.backend.recover(stack.reference)
     if note:
         click.echo(f"warning: {note}", err=True)
@@ -246,7 +273,7 @@ def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
         return outcome
     with _display(operation, given, preview=False):
         outcome = operation.execute()
-    if operation.kind == "update":
+    if operation.kind == "update" and not given["suppress_outputs"]:
         outputs = plain_properties(outcome.outputs) if given["show_secrets"] else outcome.outputs
         StandardOutput().write("".join(f"{line}\n" for line in output_lines(outputs)))
     return outcome

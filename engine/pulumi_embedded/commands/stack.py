@@ -1,22 +1,29 @@
-"""`stack` and its subcommands `init`, `ls`, `select`, `rm`, `output`, `export`, `import` and `history`."""
+"""`stack` and its subcommands `init`, `ls`, `select`, `rename`, `rm`, `output`, `export`, `import` and `history`."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pulumi_embedded.commands.command import command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.tags import tag
 from pulumi_embedded.commands.workspace import Workspace
+from pulumi_embedded.display.history import time_text, update_json
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.errors import EngineError, StateError
 from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
 from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
 from pulumi_embedded.values import Json, plain, to_checkpoint_json
+
+if TYPE_CHECKING:
+    from pulumi_embedded.storage.backend import FileBackend
+    from pulumi_embedded.storage.stack_reference import StackReference
 
 _name_argument = click.argument("name", required=False)
 
@@ -49,9 +56,7 @@ def ls(as_json: bool, all_: bool) -> None:
     current = workspace.selected
     stacks = workspace.backend.stacks(None if all_ else workspace.project.name)
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {"name": reference.name, "current": reference.name == current} for reference in stacks
-        ]
+        rows = [_row(workspace.backend, reference, current) for reference in stacks]
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo("NAME")
@@ -59,6 +64,16 @@ def ls(as_json: bool, all_: bool) -> None:
         own = reference.project == workspace.project.name
         name = reference.name if own else reference.qualified_name
         click.echo(f"{name}{'*' if own and reference.name == current else ''}")
+
+
+def _row(backend: FileBackend, reference: StackReference, current: str | None) -> dict[str, Any]:
+    summary = backend.summary(reference)
+    return {
+        "name": reference.name,
+        "current": reference.name == current,
+        "lastUpdate": time_text(summary.last_update),
+        "resourceCount": summary.resource_count,
+    }
 
 
 @command("select")
@@ -97,6 +112,22 @@ def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserv
     if workspace.selected == chosen.name:
         workspace.select(None)
     click.echo(f"Stack '{chosen.name}' has been removed!")
+
+
+@command("rename")
+@click.argument("new_name")
+@stack_option
+def rename(new_name: str, stack_name: str | None) -> None:
+    """Rename an existing stack."""
+    workspace = Workspace.open(Path.cwd())
+    chosen = workspace.stack(stack_name)
+    new = workspace.reference(new_name)
+    workspace.backend.recover(chosen.reference)
+    workspace.backend.rename(chosen.reference, new)
+    if chosen.config.path.exists():
+        chosen.config.path.replace(workspace.project.stack_config_path(new.name))
+    workspace.select(new)
+    click.echo(f"Renamed {chosen.name} to {new.name}")
 
 
 @command("output")
@@ -173,12 +204,20 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
 @command("history")
 @stack_option
 @json_option
-def history(stack_name: str | None, as_json: bool) -> None:
+@click.option("--show-secrets", is_flag=True, help="Show the secrets of the configuration in plaintext.")
+@click.option("--page-size", type=click.IntRange(1), default=10, help="The number of updates on a page.")
+@click.option("--page", type=click.IntRange(1), default=1, help="The page to display.")
+@click.option("--full-dates", is_flag=True, hidden=True)
+def history(
+    stack_name: str | None, as_json: bool, show_secrets: bool, page_size: int, page: int, full_dates: bool
+) -> None:
     """Display a stack's updates, newest first."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
-    updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
+    everything = chosen.backend.history(chosen.reference)
+    updates: list[dict[str, Any]] = list(itertools.islice(everything, (page - 1) * page_size, page * page_size))
     if as_json:
-        click.echo(json.dumps(updates, indent=2))
+        decrypt = chosen.decrypt if show_secrets else None
+        click.echo(json.dumps([update_json(update, decrypt) for update in updates], indent=2, ensure_ascii=False))
         return
     for update in updates:
         counts: dict[str, int] = update.get("resourceChanges") or {}
@@ -196,4 +235,6 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-stack = click.Group("stack", help="Manage stacks.", commands=[init, ls, select, rm, output, export, import_, history])
+stack = click.Group(
+    "stack", help="Manage stacks.", commands=[init, ls, select, rename, rm, output, export, import_, history, tag]
+)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, outside_targets, split_by_targets
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.inline_program import InlineProgram
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
@@ -69,7 +70,7 @@ class DeploymentRun:
         self._services = Services(self._registrations, events, target.root_directory)
         self._canceled = False
         self._failed = False
-        self._program: Program | None = None
+        self._program: Program | InlineProgram | None = None
 
     def _new_generator(self) -> StepGenerator:
         return StepGenerator(
@@ -180,7 +181,11 @@ class DeploymentRun:
     async def _update(self) -> None:
         target = self._target
         settings = target.program_settings(self._host.engine_address, self._options)
-        program = self._program = await Program.start(target.python, settings, target.environment, self._events)
+        if target.client:
+            program = InlineProgram(target.client, settings, self._events)
+        else:
+            program = await Program.start(target.python, settings, target.environment, self._events)
+        self._program = program
         exit_ = asyncio.ensure_future(program.wait())
         try:
             await self._run_source(exit_)

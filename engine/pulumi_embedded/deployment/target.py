@@ -33,6 +33,8 @@ class Target:
     python: str
     environment: dict[str, str]
     stack_outputs: StackOutputs
+    client: str = ""
+    """The gRPC address of the driver that runs an inline program; empty for a program that the engine starts."""
     disabled_default_providers: frozenset[str] = frozenset()
 
     def shown_config(self) -> dict[str, str]:

@@ -14,6 +14,8 @@ from google.rpc import status_pb2 as _status  # pyright: ignore[reportMissingTyp
 from pulumi.runtime.proto import engine_pb2 as _engine
 from pulumi.runtime.proto import engine_pb2_grpc as _engine_grpc
 from pulumi.runtime.proto import errors_pb2 as _errors
+from pulumi.runtime.proto import events_pb2 as _events
+from pulumi.runtime.proto import language_pb2 as _language
 from pulumi.runtime.proto import provider_pb2 as _provider
 from pulumi.runtime.proto import provider_pb2_grpc as _provider_grpc
 from pulumi.runtime.proto import resource_pb2 as _resource
@@ -24,6 +26,8 @@ status_pb2: Final[Any] = _status
 engine_pb2: Final[Any] = _engine
 engine_pb2_grpc: Final[Any] = _engine_grpc
 errors_pb2: Final[Any] = _errors
+events_pb2: Final[Any] = _events
+language_pb2: Final[Any] = _language
 provider_pb2: Final[Any] = _provider
 provider_pb2_grpc: Final[Any] = _provider_grpc
 resource_pb2: Final[Any] = _resource
