@@ -59,6 +59,14 @@ _replace = click.option(
 _continue = click.option(
     "--continue-on-error", is_flag=True, help="Continue with independent resources after an error."
 )
+_run_program = click.option(
+    "--run-program",
+    type=bool,
+    is_flag=False,
+    flag_value=True,
+    default=False,
+    help="In a destroy, run the program first: for its hooks, and for the configuration of its providers.",
+)
 _no_changes = click.option("--expect-no-changes", is_flag=True, help="Return an error if any changes occur.")
 _message = click.option("-m", "--message", default="", help="A message to store in the stack's history.")
 _show_secrets = click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
@@ -100,6 +108,7 @@ _common = _all_of(
     _message,
     _show_secrets,
     _suppress_outputs,
+    _run_program,
     _policy,
     _config_file,
     _client,
@@ -219,10 +228,14 @@ def cancel(name: str | None, stack_name: str | None, yes: bool) -> None:
 
 
 def _operation(kind: Kind, given: dict[str, Any]) -> Operation:
+    options = _options(given)
+    options.run_program = kind == "destroy" and given["run_program"]
+    if given["run_program"] and (kind == "refresh" or options.refresh):
+        raise EngineError("a refresh with --run-program is not supported by pulumi-embedded; use the Pulumi CLI for it")
     return Operation(
         Workspace.open(Path.cwd()).stack(given["stack_name"], given["config_file"]),
         kind,
-        _options(given),
+        options,
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
         client=given["client"],

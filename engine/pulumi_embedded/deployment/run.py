@@ -9,13 +9,16 @@ import time
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.callbacks import Callbacks
 from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, outside_targets, split_by_targets
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.hooks import Hooks
 from pulumi_embedded.deployment.inline_program import InlineProgram
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
+from pulumi_embedded.deployment.transforms import Transforms
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
@@ -25,10 +28,11 @@ from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.events import Events, Prelude, Refused, Result, Summary
 from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, carried_over
+from pulumi_embedded.steps.hooks import DELETE_HOOKS
 from pulumi_embedded.steps.imports import PlannedImport
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
-from pulumi_embedded.steps.steps import Step, Untargeted
+from pulumi_embedded.steps.steps import HookType, Operation, Step, Untargeted
 from pulumi_embedded.storage.ledger import without_dangling
 from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties
@@ -67,7 +71,11 @@ class DeploymentRun:
             disabled_default_providers=target.disabled_default_providers,
             events=events,
         )
-        self._services = Services(self._registrations, events, target.root_directory)
+        self._callbacks = Callbacks()
+        self._hooks = Hooks(self._callbacks, events, preview=options.preview)
+        self._services = Services(
+            self._registrations, events, target.root_directory, self._hooks, Transforms(self._callbacks)
+        )
         self._canceled = False
         self._failed = False
         self._program: Program | InlineProgram | None = None
@@ -95,9 +103,10 @@ class DeploymentRun:
             self._check_targets()
             if kind == "refresh" or self._options.refresh:
                 await self._refresh()
-            if kind == "update":
+            if kind == "update" or (kind == "destroy" and self._options.run_program):
                 await self._update()
             elif kind == "destroy":
+                self._refuse_delete_hooks()
                 await self._delete(self._states)
             elif kind == "resource-import":
                 await self._import()
@@ -127,6 +136,8 @@ class DeploymentRun:
         self._executor.stop()
         await self._services.settle()
         self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
+        # The end of the program ends its server of callbacks.
+        await self._callbacks.close()
         self._registrations.over.set()
 
     def _result(self) -> Result:
@@ -220,6 +231,11 @@ class DeploymentRun:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
     async def _after_program(self) -> None:
+        if self._options.run_program:
+            # Before the stack itself is deleted.
+            self._registrations.finish_stack_outputs(succeeded=True)
+            await self._delete(self._registered_and_old())
+            return
         targets = self._options.targets
         known = {state.urn for state in self._states} | self._generator.identities.claimed
         missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
@@ -234,6 +250,12 @@ class DeploymentRun:
         for urn in missing:
             self._failed = True
             self._events.error(f"Target '{urn}' could not be found in the stack.")
+
+    def _registered_and_old(self) -> list[ResourceState]:
+        """Everything that exists: what the program has declared, and old resources that it has not."""
+        generator = self._generator
+        registered = [s for s in self._executor.states.values() if s.urn not in generator.skipped_creates]
+        return [*registered, *(s for s in self._states if s.delete or not generator.is_operated_on(s.urn))]
 
     def _needed_by_failed(self) -> set[str]:
         """The dependencies of the failed resources, which keep their old states."""
@@ -271,6 +293,21 @@ class DeploymentRun:
         if unexpected and self.preview:
             self._generator.failed = True
         return not unexpected or self.preview
+
+    def _refuse_delete_hooks(self) -> None:
+        """Refuse to delete resources whose hooks only the program can run."""
+        bound = {
+            state.urn: [name for kind in DELETE_HOOKS for name in state.resource_hooks.get(kind, ())]
+            for state in self._states
+        }
+        for urn, names in bound.items():
+            if names:
+                self._events.error(
+                    f"Resource has delete hooks registered, but the program is not running. Hooks: {', '.join(names)}",
+                    urn,
+                )
+        if any(bound.values()):
+            raise EngineError("You must run with the `--run-program` flag to use delete hooks during destroy.")
 
     # --- refresh -----------------------------------------------------------------------------------------------------
 
@@ -343,6 +380,23 @@ class DeploymentRun:
     def is_deleted(self, urn: str) -> bool:
         """Whether this deployment deletes the resource."""
         return urn in self._generator.deletes
+
+    async def run_hooks(
+        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
+    ) -> None:
+        """Run resource hooks of the program. Raises `ProviderError`."""
+        await self._hooks.run(kind, names, old, new)
+
+    async def run_error_hooks(
+        self,
+        names: Sequence[str],
+        operation: Operation,
+        failures: Sequence[str],
+        old: ResourceState | None,
+        new: ResourceState | None,
+    ) -> bool:
+        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
+        return await self._hooks.run_error_hooks(names, operation, failures, old, new)
 
     def warn(self, message: str, urn: str) -> None:
         """Report a warning about a resource."""

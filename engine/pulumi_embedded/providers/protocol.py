@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc as _grpc
 import grpc.aio as _  # noqa: F401 (makes it an attribute of grpc)
 from google.rpc import status_pb2 as _status  # pyright: ignore[reportMissingTypeStubs]
+from pulumi.runtime.proto import callback_pb2 as _callback
 from pulumi.runtime.proto import engine_pb2 as _engine
 from pulumi.runtime.proto import engine_pb2_grpc as _engine_grpc
 from pulumi.runtime.proto import errors_pb2 as _errors
@@ -23,6 +24,7 @@ from pulumi.runtime.proto import resource_pb2_grpc as _resource_grpc
 
 rpc: Final[Any] = _grpc
 status_pb2: Final[Any] = _status
+callback_pb2: Final[Any] = _callback
 engine_pb2: Final[Any] = _engine
 engine_pb2_grpc: Final[Any] = _engine_grpc
 errors_pb2: Final[Any] = _errors

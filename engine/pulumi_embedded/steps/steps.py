@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, ProviderError
 from pulumi_embedded.values import Properties, Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulumi_embedded.storage.snapshot import ResourceState
+
+
+Operation = Literal["create", "update", "delete"]
+HookType = Literal["BeforeCreate", "AfterCreate", "BeforeUpdate", "AfterUpdate", "BeforeDelete", "AfterDelete"]
 
 
 class StepContext(Protocol):
@@ -37,6 +43,23 @@ class StepContext(Protocol):
 
     def warn(self, message: str, urn: str) -> None:
         """Report a warning about a resource."""
+        ...
+
+    async def run_hooks(
+        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
+    ) -> None:
+        """Run resource hooks of the program. Raises `ProviderError`."""
+        ...
+
+    async def run_error_hooks(
+        self,
+        names: Sequence[str],
+        operation: Operation,
+        failures: Sequence[str],
+        old: ResourceState | None,
+        new: ResourceState | None,
+    ) -> bool:
+        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
         ...
 
 
