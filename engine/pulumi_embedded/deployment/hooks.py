@@ -103,9 +103,9 @@ class Hooks:
 def _message(type_: Any, old: ResourceState | None, new: ResourceState | None, *, with_outputs: bool) -> Any:
     state = new or old
     assert state is not None
-    message = type_(
-        urn=state.urn, id=state.id or (old.id if old else ""), name=urns.name_of(state.urn), type=state.type
-    )
+    # The new state gets its id from the operation.
+    id_ = state.id or (old.id if old else "")
+    message = type_(urn=state.urn, id=id_, name=urns.name_of(state.urn), type=state.type)
     if new is not None:
         message.new_inputs.CopyFrom(to_struct(new.inputs))
         if with_outputs:

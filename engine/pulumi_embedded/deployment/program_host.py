@@ -101,7 +101,8 @@ def _run(sdk: Any, program: str) -> None:
             raise
         if not _is_last_statement(error, program):
             sdk.log.warn(
-                f"the program ended by {_exit_call(error)}{_where(error)}; resources that it has not declared are deleted"
+                f"the program ended by {_exit_call(error)}{_where(error)}; "
+                "resources that it has not declared are deleted"
             )
 
 
