@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 import threading
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from pulumi_embedded.automation import EmbeddedCommand
 from pulumi_embedded.commands.main import main
 from pulumi_embedded.storage.backend import FileBackend
 from pulumi_embedded.storage.stack_reference import StackReference
+
+from tests import warm_python
 
 
 class InThisProcess(EmbeddedCommand):
@@ -161,6 +164,14 @@ def test_config_tags_names_and_people(options, tmp_path):
         stack.add_environments("base")
 
 
+def test_resources_are_imported(options):
+    stack = automation.create_stack("dev", "inline", pets(), opts=options)
+    entry = {"type": "random:index/randomString:RandomString", "name": "a", "id": "abc123"}
+    done = stack.import_resources(resources=[entry], protect=False, message="found")
+    assert done.summary.resource_changes == {"create": 1, "import": 1} and done.summary.message == "found"
+    assert stack.export_stack().deployment["resources"][-1]["id"] == "abc123"
+
+
 def test_a_locked_stack_and_its_cancellation(options, tmp_path):
     stack = automation.create_stack("dev", "inline", pets(), opts=options)
     with FileBackend(tmp_path / "state").lock(StackReference("inline", "dev")):
@@ -179,7 +190,9 @@ def test_a_local_program_through_the_shim(project):
     project.run("shim", str(project.folder / "cli"), check=True)
     command = automation.PulumiCommand(root=str(project.folder / "cli"))
     assert command.version == EmbeddedCommand().version
-    options = automation.LocalWorkspaceOptions(pulumi_command=command, env_vars=project.environment)
+    options = automation.LocalWorkspaceOptions(
+        pulumi_command=command, env_vars=project.environment | {"LAB_PYTHON": sys.executable}
+    )
     stack = automation.create_or_select_stack("dev", work_dir=str(project.folder), opts=options)
     settings = project.folder / "other.yaml"
     settings.write_text("config:\n  size: 3\n  token: public\n")
@@ -193,9 +206,13 @@ def test_a_local_program_through_the_shim(project):
     assert refreshed.summary.result == "succeeded" and lines
 
 
-def test_stacks_side_by_side(options):
+def test_stacks_side_by_side(options, tmp_path):
     """Threads of one driver; each command is a process of its own."""
-    options.pulumi_command = EmbeddedCommand()
+    path = tmp_path / "cli" / "bin" / "pulumi"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'#!/bin/sh\nexec {warm_python.executable()} -m pulumi_embedded "$@"\n')
+    path.chmod(0o755)
+    options.pulumi_command = automation.PulumiCommand(root=str(tmp_path / "cli"))
     stacks = [automation.create_stack(name, "inline", pets(name), opts=options) for name in ("left", "right")]
     results = {}
     threads = [
