@@ -8,12 +8,13 @@ from pulumi_embedded.commands.about import shim, version, whoami
 from pulumi_embedded.commands.config import config
 from pulumi_embedded.commands.deploy import cancel, destroy, import_, preview, refresh, up
 from pulumi_embedded.commands.global_flags import accept_global_flags
+from pulumi_embedded.commands.plugin import plugin
 from pulumi_embedded.commands.stack import stack
 from pulumi_embedded.commands.state import state
 
 
 @click.group(
-    commands=[cancel, config, destroy, import_, preview, refresh, shim, stack, state, up, version, whoami],
+    commands=[cancel, config, destroy, import_, plugin, preview, refresh, shim, stack, state, up, version, whoami],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @accept_global_flags

@@ -114,6 +114,9 @@ def test_an_inline_program_that_fails(options):
         raise ValueError("my mistake")
 
     stack = automation.create_stack("dev", "inline", broken, opts=options)
+    stack.workspace.install_plugin("random", "v4.16.0")
+    with pytest.raises(automation.CommandError, match="downloads no plugins"):
+        stack.workspace.install_plugin("nowhere", "v1.0.0")
     with pytest.raises(automation.InlineSourceRuntimeError, match="my mistake"):
         stack.up()
     assert stack.info().result == "failed"
