@@ -11,9 +11,11 @@ import click
 
 from pulumi_embedded.commands.command import command, json_option, may_ask, report_errors, stack_option
 from pulumi_embedded.commands.config_sets import env, refresh, rm_all, set_all
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.commands.global_flags import accept_global_flags
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.storage.likely_secrets import looks_like_secret
 
 _path_option = click.option("--path", "path", is_flag=True, help="The key is a path into an object or a list.")
 
@@ -28,10 +30,17 @@ _path_option = click.option("--path", "path", is_flag=True, help="The key is a p
 def set_(key: str, value: str | None, stack_name: str | None, path: bool, secret: bool, plaintext: bool) -> None:
     """Set a configuration value; without VALUE, it is read from standard input."""
     stack = Workspace.open(Path.cwd()).stack(stack_name)
+    if secret and plaintext:
+        raise ProjectError("pass either --secret or --plaintext, not both")
     if value is None:
         value = click.prompt("value", hide_input=secret) if may_ask() else sys.stdin.read().rstrip("\n")
-    encrypt = stack.crypter.encrypt if secret and not plaintext else None
-    stack.config.set(key, value or "", encrypt, path=path)
+    value = value or ""
+    if not secret and not plaintext and looks_like_secret(key.rpartition(":")[2], value):
+        raise ProjectError(
+            f"config value for '{key}' looks like a secret; rerun with --secret to encrypt it, or --plaintext if you "
+            "meant to store in plaintext"
+        )
+    stack.config.set(key, value, stack.crypter.encrypt if secret else None, path=path)
     stack.config.save()
 
 
@@ -60,7 +69,13 @@ def rm(key: str, stack_name: str | None, path: bool) -> None:
     stack.config.save()
 
 
-@click.group("config", commands=[set_, get, rm, set_all, rm_all, refresh, env], invoke_without_command=True)
+@click.group(
+    "config",
+    cls=ForgivingGroup,
+    commands=[set_, get, rm, set_all, rm_all, refresh, env],
+    other_names={"delete": "rm", "remove": "rm"},
+    invoke_without_command=True,
+)
 @stack_option
 @json_option
 @click.option("--show-secrets", is_flag=True, help="Show secret values in plaintext.")

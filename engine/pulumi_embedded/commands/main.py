@@ -7,6 +7,7 @@ import click
 from pulumi_embedded.commands.about import shim, version, whoami
 from pulumi_embedded.commands.config import config
 from pulumi_embedded.commands.deploy import cancel, destroy, import_, preview, refresh, up
+from pulumi_embedded.commands.exit_codes import CommandLine
 from pulumi_embedded.commands.global_flags import accept_global_flags
 from pulumi_embedded.commands.plugin import plugin
 from pulumi_embedded.commands.stack import stack
@@ -14,7 +15,9 @@ from pulumi_embedded.commands.state import state
 
 
 @click.group(
+    cls=CommandLine,
     commands=[cancel, config, destroy, import_, plugin, preview, refresh, shim, stack, state, up, version, whoami],
+    other_names={"dn": "destroy", "down": "destroy", "pre": "preview", "update": "up"},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @accept_global_flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pulumi_embedded.commands.command import command
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.plugins import DYNAMIC_PACKAGE, find_binary, plugin_folder
 
@@ -26,4 +27,4 @@ def install(kind: str, name: str, version: str, server: str | None) -> None:
     click.echo(f"[{kind} plugin {name}] is there")
 
 
-plugin = click.Group("plugin", help="Manage resource provider plugins.", commands=[install])
+plugin = ForgivingGroup("plugin", help="Manage resource provider plugins.", commands=[install])

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pulumi_embedded.commands.command import command, json_option, stack_option
+from pulumi_embedded.commands.forgiving import ForgivingGroup
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.errors import StateError
 
@@ -61,4 +62,9 @@ def ls(stack_name: str | None, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {value}")
 
 
-tag = click.Group("tag", help="Manage stack tags.", commands=[get, set_, rm, ls])
+tag = ForgivingGroup(
+    "tag",
+    help="Manage stack tags.",
+    commands=[get, set_, rm, ls],
+    other_names={"delete": "rm", "list": "ls", "remove": "rm"},
+)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from google.protobuf import empty_pb2
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.asset_hashes import with_hashes
 from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, refuse_unsupported, satisfies
 from pulumi_embedded.providers.protocol import (
     CHANNEL_OPTIONS,
@@ -116,9 +117,16 @@ class Services:
     """The server, the resource monitor and the engine service of one deployment."""
 
     def __init__(
-        self, deployment: Deployment, events: Events, root_directory: Path, hooks: Hooks, transforms: Transforms
+        self,
+        deployment: Deployment,
+        events: Events,
+        root_directory: Path,
+        program_directory: Path,
+        hooks: Hooks,
+        transforms: Transforms,
     ) -> None:
         self._deployment = deployment
+        self._program_directory = program_directory
         self._events = events
         self._requests = Requests(root_directory)
         self._hooks = hooks
@@ -278,6 +286,7 @@ class Services:
             request.provider = request.provider if not request.custom else self._given_provider(request)
             await self._transforms.apply(request, transforms)
         goal = self._requests.goal(request)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         if parent is not None:
             goal.inherit(parent)
         await self._choose_provider(request, goal)
@@ -341,6 +350,7 @@ class Services:
 
     async def _register_resource_outputs(self, request: Any) -> Any:
         outputs = {key: lowered(value) for key, value in from_struct(request.outputs).items()}
+        outputs = await with_hashes(outputs, self._program_directory)
         await self._deployment.register_outputs(request.urn, outputs)
         return empty_pb2.Empty()
 
@@ -351,6 +361,7 @@ class Services:
                 urns.package_of(request.type), request.version, request.pluginDownloadURL, request.type
             )
         goal = self._requests.read_goal(request, provider)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         state = await self._deployment.read(goal)
         response = resource_pb2.ReadResourceResponse(
             urn=state.urn,

@@ -140,14 +140,18 @@ def _engine(address: str) -> Any:
 # --- places in the user's program -------------------------------------------------------------------------------------
 
 
-def _explain(error: BaseException) -> str:
-    """The exception, with the frames of its traceback that are in the user's code."""
+def _explain(error: BaseException, told: tuple[BaseException, ...] = ()) -> str:
+    """The exception, with the frames of its traceback that are in the user's code.
+
+    Without such frames, its cause comes first, unless that was told already: an exception may be its own cause.
+    """
     if isinstance(error, SyntaxError):
         return "".join(traceback.format_exception_only(type(error), error))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
-    if error.__cause__ is not None and not own:
-        lines.insert(0, _explain(error.__cause__) + "\n")
+    told = (*told, error)
+    if error.__cause__ is not None and not own and not any(error.__cause__ is one for one in told):
+        lines.insert(0, _explain(error.__cause__, told) + "\n")
     # Of a gRPC error, only the details are meant for a user.
     details: Any = getattr(error, "details", None)
     text = details() if callable(details) else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
 from pulumi_embedded.deployment.monitor import ShutDown
+from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.plugins import BUILTIN_PACKAGE, DYNAMIC_PACKAGE
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
@@ -186,9 +187,10 @@ class Registrations:
         await self.over.wait()
 
     def crash(self, error: Exception) -> None:
-        """Report an unexpected exception and end the deployment."""
+        """Report an exception that no request expects, and end the deployment."""
         self.failed = True
-        self.events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
+        own = "" if isinstance(error, EngineError) else f"internal error of pulumi-embedded: {type(error).__name__}: "
+        self.events.error(f"{own}{error}")
         self.end()
 
     def end(self) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pulumi_embedded.errors import EngineError
+from pulumi_embedded.property_paths import MalformedPath, parse
 from pulumi_embedded.providers.protocol import accepts
 from pulumi_embedded.providers.wire import from_struct, from_wire
 from pulumi_embedded.steps.goals import Alias, Goal, ReadGoal
-from pulumi_embedded.values import OutputValue, PropertyValue, dependencies_in, lower
+from pulumi_embedded.values import MalformedValue, OutputValue, PropertyValue, dependencies_in, lower
 
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Unsupported(Exception):
+class Unsupported(EngineError):
     """The program uses a feature that this engine does not support."""
 
     def __init__(self, what: str) -> None:
@@ -77,6 +79,11 @@ class Requests:
             goal.delete_before_replace = request.deleteBeforeReplace
         if accepts(request, "hideDiffs"):
             goal.hide_diff = list(request.hideDiffs)
+            for text in goal.hide_diff:
+                try:
+                    parse(text)
+                except MalformedPath as error:
+                    raise MalformedValue(f"hide_diffs of {request.name!r}: {error}") from None
         if accepts(request, "replace_with"):
             goal.replace_with = list(request.replace_with)
         if accepts(request, "replacement_trigger") and request.HasField("replacement_trigger"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pulumi_embedded import urn as urns
 from pulumi_embedded.steps.events import Diagnostic, Event, Prelude, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.storage.checkpoint import dump_resource
-from pulumi_embedded.values import Properties, PropertyValue, Secret, to_checkpoint_json
+from pulumi_embedded.values import OutputValue, Properties, PropertyValue, Secret, lower, to_checkpoint_json
 
 if TYPE_CHECKING:
     from pulumi_embedded.display.plain import Writer
@@ -216,7 +216,13 @@ def _preview_step(step: Step, op: str) -> dict[str, Any]:
 def _shown_state(state: ResourceState | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    return dump_resource(replace(state, inputs=masked(state.inputs), outputs=masked(state.outputs)), None)
+    shown = replace(
+        state,
+        inputs=masked(state.inputs),
+        outputs=masked(state.outputs),
+        replacement_trigger=_masked(state.replacement_trigger),
+    )
+    return dump_resource(shown, None)
 
 
 def masked(properties: Properties) -> Properties:
@@ -225,6 +231,8 @@ def masked(properties: Properties) -> Properties:
 
 
 def _masked(value: PropertyValue) -> PropertyValue:
+    if isinstance(value, OutputValue):
+        value = lower(value)
     if isinstance(value, Secret):
         return SECRET_TEXT
     if isinstance(value, dict):

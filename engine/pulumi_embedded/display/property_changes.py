@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from pulumi_embedded.property_paths import MalformedPath, Path, joined, matches, parse
 from pulumi_embedded.values import (
     OutputValue,
     Properties,
@@ -33,12 +35,14 @@ class PropertyChange:
     """One path whose value was added, deleted or updated."""
 
     path: str
-    kind: Literal["add", "delete", "update"]
+    kind: Literal["add", "delete", "update", "hide"]
     old: PropertyValue = None
     new: PropertyValue = None
 
     def text(self) -> str:
         """`~ size: 8 => 16`; secrets are `[secret]`."""
+        if self.kind == "hide":
+            return f"~ {self.path} (hidden)"
         sign = _SIGNS[self.kind]
         if self.path == _SERIALIZED:
             return f"{sign} {self.path}: [changed]"
@@ -52,7 +56,7 @@ class PropertyChange:
 def changes(old: Properties, new: Properties, prefix: str = "") -> Iterator[PropertyChange]:
     """Every change between two maps, sorted by path; unknown values count as changed."""
     for key in sorted({*old, *new}):
-        path = f"{prefix}.{key}" if prefix else key
+        path = joined(prefix, key)
         if key not in old:
             yield PropertyChange(path, "add", new=new[key])
         elif key not in new:
@@ -66,7 +70,7 @@ def _value_changes(old: PropertyValue, new: PropertyValue, path: str) -> Iterato
         yield from changes(old, new, path)
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
-            item = f"{path}[{index}]"
+            item = joined(path, index)
             if index >= len(old):
                 yield PropertyChange(item, "add", new=new[index])
             elif index >= len(new):
@@ -97,7 +101,18 @@ def shown(value: PropertyValue, longest: int | None = _LONGEST) -> str:
 
 
 def step_changes(step: Step) -> list[PropertyChange]:
-    """The changes of a step: of the inputs, or, for a refresh, of the outputs."""
+    """The changes of a step: of the inputs, or, for a refresh, of the outputs; first those that `hide_diffs` hides."""
+    found = _step_changes(step)
+    hiding: dict[str, list[Path]] = {}
+    for text in sorted(step.resource.hide_diff) if step.old is not None else ():
+        with contextlib.suppress(MalformedPath):
+            hiding[text] = [parse(text)]
+    hidden = [text for text, path in hiding.items() if any(matches(path, change.path) for change in found)]
+    shown_ones = [change for change in found if not any(matches(path, change.path) for path in hiding.values())]
+    return [PropertyChange(text, "hide") for text in hidden] + shown_ones
+
+
+def _step_changes(step: Step) -> list[PropertyChange]:
     old, new = step.old, step.new
     if new is None:
         return []
@@ -112,6 +127,8 @@ def keys_of(step: Step) -> str:
     """The top-level properties that a step changes, each with a sign: `~size,+tags`."""
     signs: dict[str, str] = {}
     for change in step_changes(step):
+        if change.kind == "hide":
+            continue
         key = change.path.split(".")[0].split("[")[0]
         signs[key] = "~" if key in signs or key != change.path else _SIGNS[change.kind]
     return ",".join(sign + key for key, sign in signs.items())

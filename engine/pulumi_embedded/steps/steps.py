@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.property_paths import outputs_named
 from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, ProviderError
 from pulumi_embedded.values import Properties, Secret
 
@@ -320,7 +321,7 @@ class DeleteProtected(ProviderError):
 
 def mark_secret_outputs(state: ResourceState) -> None:
     """Mark outputs as secret that are declared secret, or whose input of the same name is."""
-    names = {name for name in state.additional_secret_outputs if name != "id"}
+    names = outputs_named(state.additional_secret_outputs, state.outputs)
     names.update(name for name, value in state.inputs.items() if isinstance(value, Secret))
     marked = {
         name: Secret(value)

@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import ProjectError, StateError
 from pulumi_embedded.storage import journal_file, locks
-from pulumi_embedded.storage.checkpoint import Crypter, CrypterOf, dump_checkpoint, load_checkpoint, load_deployment
+from pulumi_embedded.storage.checkpoint import (
+    Crypter,
+    CrypterOf,
+    dump_checkpoint,
+    encrypt_plaintext,
+    has_plaintext,
+    load_checkpoint,
+    load_deployment,
+)
 from pulumi_embedded.storage.durable import copy_atomically, make_private_folder, write_atomically
 from pulumi_embedded.storage.history import Update, read_history, record_update, remove_history, rename_history
 from pulumi_embedded.storage.journal import Journal, Rebuilt, rebuild
@@ -37,7 +45,7 @@ from pulumi_embedded.storage.state_files import backup_path, digest_of, encode_d
 from pulumi_embedded.storage.tags import read_tags, write_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 _LAYOUT_VERSION: Final = 1
@@ -217,17 +225,37 @@ class FileBackend:
         latest = document.pop("checkpoint").get("latest")
         return document | {"deployment": latest}
 
-    def import_deployment(self, stack: StackReference, document: dict[str, Any], crypter_of: CrypterOf) -> Snapshot:
-        """Replace the stack's state with an exported deployment. Raises StateError if it is invalid."""
+    def import_deployment(
+        self,
+        stack: StackReference,
+        document: dict[str, Any],
+        crypter_of: CrypterOf,
+        own_crypter: Callable[[], Crypter] | None = None,
+    ) -> Snapshot:
+        """Replace the stack's state with an exported deployment, whose plaintext secrets are encrypted.
+
+        They are encrypted by the deployment's own secrets provider, or by `own_crypter` if it has none. Raises
+        StateError if the deployment is invalid, and SecretsError if it has secrets and there is no passphrase.
+        """
         snapshot = load_deployment(document, crypter_of)
         for state in snapshot.resources:
             _, _, rest = state.urn.partition("urn:pulumi:")
             if not rest.startswith(f"{stack.name}::{stack.project}::"):
                 raise StateError(f"{state.urn} belongs to another stack or project than {stack.project}/{stack}")
         snapshot.verify()
+        latest: dict[str, Any] = document["deployment"]
+        if has_plaintext(latest):
+            if provider := snapshot.secrets_providers:
+                crypter = crypter_of(provider.type, provider.state)
+            elif own_crypter:
+                crypter = own_crypter()
+            else:
+                raise StateError("the deployment has plaintext secrets and no secrets provider to encrypt them with")
+            latest = encrypt_plaintext(latest, crypter.encrypt)
+            latest["secrets_providers"] = {"type": crypter.provider_type, "state": crypter.provider_state}
         with self.lock(stack):
             outer = {key: value for key, value in document.items() if key != "deployment"}
-            checkpoint = {"stack": stack.qualified_name, "latest": document["deployment"]}
+            checkpoint = {"stack": stack.qualified_name, "latest": latest}
             self._write(stack, outer | {"checkpoint": checkpoint})
         return snapshot
 

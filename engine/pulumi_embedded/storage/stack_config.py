@@ -48,6 +48,11 @@ class StackConfig:
             self._document: dict[str, Any] = {}
         if self._document.get("environment"):
             raise ProjectError(f"{self.path}: `environment` needs Pulumi ESC, which is not supported; remove it")
+        if self._document.get("encryptedkey"):
+            raise ProjectError(
+                f"{self.path}: `encryptedkey` belongs to a secrets provider other than a passphrase, which is not "
+                "supported; run `pulumi stack change-secrets-provider passphrase` with the Pulumi CLI first"
+            )
         if not isinstance(self._document.get("config") or {}, dict):
             raise ProjectError(f"{self.path}: config must be a mapping")
 
@@ -204,12 +209,13 @@ class StackConfig:
 
     def _key(self, key: str, path: bool) -> tuple[str, list[str | int]]:
         end = next((i for i, letter in enumerate(key) if letter in ".["), 0) if path else 0
-        top, rest = (key[:end], key[end:]) if end else (key, "")
         try:
-            steps = list(property_paths.parse(rest)) if rest else []
+            steps = list(property_paths.parse(key))[1:] if end else []
         except property_paths.MalformedPath as error:
             raise ProjectError(f"invalid configuration key: {error}") from error
-        return self._qualified(top), steps
+        if any(isinstance(step, int) and step < 0 for step in steps):
+            raise ProjectError(f"invalid configuration key: {key!r} has a negative index")
+        return self._qualified(key[:end] if end else key), steps
 
     def _spelling(self, full: str) -> str:
         """The key as it is written in the file."""

@@ -18,11 +18,11 @@ def test_stacks_are_made_listed_selected_and_removed(project):
     assert [(s["name"], s["current"]) for s in listed] == [("dev", False), ("second", True)]
     project.run("stack", "select", "dev", check=True)
     assert "dev*" in project.run("stack", "ls", check=True).out
-    assert project.run("stack", "init", "dev").code == 255
+    assert project.run("stack", "init", "dev").code == 1
     project.program('Thing("a")')
     project.up()
     refused = project.run("stack", "rm", "dev", "--yes")
-    assert refused.code == 255 and "still has" in refused.err
+    assert refused.code == 1 and "still has" in refused.err
     project.destroy()
     project.run("stack", "rm", "dev", "--yes", check=True)
     assert [s["name"] for s in json.loads(project.run("stack", "ls", "--json", check=True).out)] == ["second"]
@@ -53,7 +53,7 @@ def test_config_reaches_the_program(project):
     listed = project.run("config", "--json", check=True).document
     assert listed["test:token"] == {"secret": True} and listed["test:size"]["value"] == "8"
     project.run("config", "rm", "size", check=True)
-    assert project.run("config", "get", "size").code == 255
+    assert project.run("config", "get", "size").code == 1
     assert "hush" not in (project.folder / "Pulumi.dev.yaml").read_text()
 
 
@@ -61,7 +61,7 @@ def test_a_wrong_passphrase_is_one_line(project):
     project.run("config", "set", "--secret", "token", "hush", check=True)
     project.program("")
     refused = project.run("up", "--yes", "--skip-preview", PULUMI_CONFIG_PASSPHRASE="wrong")
-    assert refused.code == 255
+    assert refused.code == 1
     assert refused.err.startswith("error: incorrect passphrase") and len(refused.err.splitlines()) == 1
 
 
@@ -143,13 +143,13 @@ def test_a_malformed_import_file_is_refused(project, document, reason):
     path = project.folder / "import.json"
     path.write_text(json.dumps(document))
     refused = project.run("import", "--file", str(path), "--yes")
-    assert refused.code == 255 and reason in refused.err
+    assert refused.code == 1 and reason in refused.err
 
 
 def test_up_asks_unless_told_not_to(project):
     project.program('Thing("a")')
     refused = project.run("up")
-    assert refused.code == 255 and "--yes" in refused.err
+    assert refused.code == 2 and "--yes" in refused.err
     done = project.run("up", "--yes", check=True)
     assert done.out.index("Previewing update (dev)") < done.out.index("Updating (dev)")
 
@@ -173,10 +173,10 @@ def test_the_state_can_be_edited(project):
     project.program('a = Thing("a", opts=ResourceOptions(protect=True))\nThing("b", of=a.id)')
     project.up()
     refused = project.run("state", "delete", SELF + "a", "--yes")
-    assert refused.code == 255 and "is protected" in refused.err
+    assert refused.code == 1 and "is protected" in refused.err
     project.run("state", "unprotect", SELF + "a", "--yes", check=True)
     refused = project.run("state", "delete", SELF + "a", "--yes")
-    assert refused.code == 255 and f"{SELF}b depend on it" in refused.err
+    assert refused.code == 1 and f"{SELF}b depend on it" in refused.err
     project.run("state", "delete", SELF + "b", "--yes", check=True)
     project.run("state", "delete", SELF + "a", "--yes", check=True)
     assert set(project.resources()) == {"test-dev", "default"}
@@ -205,7 +205,7 @@ def test_the_history_tells_what_was_done(project):
 
 def test_a_folder_without_a_project_is_named(project, tmp_path):
     refused = project.run("--cwd", str(tmp_path), "preview")
-    assert refused.code == 255 and "no Pulumi.yaml project file found" in refused.err
+    assert refused.code == 1 and "no Pulumi.yaml project file found" in refused.err
 
 
 def test_a_program_in_another_folder(project):

@@ -143,7 +143,7 @@ def test_what_a_program_prints_last_is_not_lost(project):
 def test_policy_packs_are_refused_by_name(project):
     project.program("")
     refused = project.run("preview", "--policy-pack", "somewhere")
-    assert refused.code == 255 and "policy packs are not supported" in refused.err
+    assert refused.code == 1 and "policy packs are not supported" in refused.err
 
 
 def test_a_python_without_the_sdk_is_named(project):
@@ -162,4 +162,4 @@ def test_a_python_without_the_sdk_is_named(project):
         "name: test\nruntime:\n  name: python\n  options:\n    virtualenv: gone\n"
     )
     refused = project.run("preview")
-    assert refused.code == 255 and "there is no Python in" in refused.err
+    assert refused.code == 1 and "there is no Python in" in refused.err

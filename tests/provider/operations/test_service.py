@@ -332,7 +332,7 @@ def test_what_is_held_up_is_kept_and_not_replaced(desk: Desk) -> None:
 
 def test_time_that_is_up_keeps_the_id(desk: Desk) -> None:
     desk.cloud.lists_to_ready = 10**9
-    desk.call(timeout_seconds=0.2)
+    desk.call(timeout_seconds=3)  # long enough to be shown once, on a busy machine as well
     id, outputs = desk.create(OURS)
     assert (id, outputs[WAIT]["state"]) == ("box-1", "pending")
     assert "making" in outputs[WAIT]["words"] and "`pulumi up` resumes" in outputs[WAIT]["words"]
@@ -389,7 +389,7 @@ def test_what_is_never_shown_is_gone_in_the_end(desk: Desk, monkeypatch: pytest.
 
 def test_what_was_shown_once_and_is_not_any_more_is_gone(desk: Desk) -> None:
     desk.cloud.lists_to_ready = 10**9
-    desk.call(timeout_seconds=0.2)
+    desk.call(timeout_seconds=3)  # long enough to be shown once, on a busy machine as well
     id, outputs = made(desk)
     assert outputs[WAIT]["state"] == "pending"
     del desk.cloud.boxes[id]
