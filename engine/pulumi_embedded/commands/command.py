@@ -57,6 +57,7 @@ def report_errors(function: Callable[P, R]) -> Callable[P, None]:
             click.echo(f"error: {error.filename or 'a file or connection'}: {error.strerror or error}", err=True)
             sys.exit(FAILED)
         except KeyboardInterrupt:
+            click.echo("error: interrupted", err=True)
             sys.exit(INTERRUPTED)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +14,9 @@ from pulumi_embedded.commands.command import DeploymentFailed, command, json_opt
 from pulumi_embedded.commands.display_flags import accept_display_flags
 from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
+from pulumi_embedded.commands.presentation import confirm, execute_shown, preview_shown
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
-from pulumi_embedded.display.json_events import EventStream, PreviewDigest
-from pulumi_embedded.display.plain import PlainDisplay, output_lines
-from pulumi_embedded.display.stdout import StandardOutput
 from pulumi_embedded.errors import EngineError, StackNotFound
 from pulumi_embedded.providers.plugins import DYNAMIC_PACKAGE
 from pulumi_embedded.steps.dependencies import DependencyGraph
@@ -29,7 +24,6 @@ from pulumi_embedded.steps.imports import parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
 from pulumi_embedded.storage.project import Project
-from pulumi_embedded.values import plain_properties
 
 Command: TypeAlias = Callable[..., Any]
 
@@ -192,7 +186,8 @@ def _options(given: dict[str, Any], project: Project) -> Options:
 @_exclude_dependents
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
-    _end(_preview(_operation("update", given), given), given)
+    outcome, _ = preview_shown(_operation("update", given), given)
+    _end(outcome, given)
 
 
 @command("up")
@@ -305,7 +300,7 @@ def _import_document(given: dict[str, Any]) -> object:
         if type_ is not None:
             raise EngineError("pass either --file or TYPE NAME ID, not both")
         try:
-            return json.loads(path.read_text())
+            return json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise EngineError(f"{path}: {error}") from None
     if id_ is None:
@@ -368,19 +363,20 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
     stack = operation.stack
     _recover(stack)
     if given["preview_only"]:
-        _end(_preview(operation, given), given)
+        outcome, _ = preview_shown(operation, given)
+        _end(outcome, given)
         return stack
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
             raise NotConfirmed(
                 "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
             )
-        outcome = _preview(operation, given)
+        outcome, details = preview_shown(operation, given)
         if outcome.result != "succeeded":
             raise DeploymentFailed
-        if not given["yes"] and not click.confirm(f"Do you want to perform this {kind}?"):
-            raise EngineError("confirmation declined, not proceeding")
-    _end(_execute(operation, given), given)
+        if not given["yes"]:
+            confirm(kind, [] if given["show_diff"] else details)
+    _end(execute_shown(operation, given), given)
     return stack
 
 
@@ -388,52 +384,6 @@ def _recover(stack: Stack) -> None:
     note = stack.backend.recover(stack.reference)
     if note:
         click.echo(f"warning: {note}", err=True)
-
-
-def _preview(operation: Operation, given: dict[str, Any]) -> Outcome:
-    if given["as_json"]:
-        digest = PreviewDigest()
-        operation.listeners = [digest]
-        outcome = operation.preview()
-        click.echo(json.dumps(digest.document(), indent=4, ensure_ascii=False))
-        return outcome
-    with _display(operation, given, preview=True):
-        return operation.preview()
-
-
-def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
-    if given["as_json"]:
-        stream = EventStream(StandardOutput())
-        operation.listeners = [stream]
-        outcome = operation.execute()
-        stream.close()
-        return outcome
-    with _display(operation, given, preview=False):
-        outcome = operation.execute()
-    if operation.kind == "update" and not given["suppress_outputs"]:
-        outputs = plain_properties(outcome.outputs) if given["show_secrets"] else outcome.outputs
-        StandardOutput().write("".join(f"{line}\n" for line in output_lines(outputs)))
-    return outcome
-
-
-@contextlib.contextmanager
-def _display(operation: Operation, given: dict[str, Any], *, preview: bool) -> Generator[None]:
-    """Show the operation as a live table in a terminal, and as plain lines elsewhere."""
-    name, show_diff = operation.stack.name, given["show_diff"]
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        operation.listeners = [
-            PlainDisplay(StandardOutput(), operation.kind, name, preview=preview, show_diff=show_diff)
-        ]
-        yield
-        return
-    from pulumi_embedded.display.live import LiveDisplay
-
-    display = LiveDisplay(operation.kind, name, preview=preview, show_diff=show_diff)
-    operation.listeners = [display]
-    try:
-        yield
-    finally:
-        display.close()
 
 
 def _end(outcome: Outcome, given: dict[str, Any]) -> None:

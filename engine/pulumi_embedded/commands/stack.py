@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.display.history import time_text, update_json
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.display.stack_tree import tree_lines
+from pulumi_embedded.display.stdout import json_text
+from pulumi_embedded.display.updates import update_lines
 from pulumi_embedded.errors import EngineError, StateError
 from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
@@ -160,9 +163,9 @@ def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets
     if name is not None and name not in values:
         raise StateError(f"current stack does not have output property '{name}'")
     if name is not None:
-        click.echo(json.dumps(values[name], indent=2) if as_json else _text(values[name]))
+        click.echo(json_text(values[name], indent=2) if as_json else _text(values[name]))
     elif as_json:
-        click.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        click.echo(json_text(values, indent=2))
     else:
         _show_outputs(values)
 
@@ -205,11 +208,10 @@ def export(stack_name: str | None, path: Path | None, show_secrets: bool) -> Non
     if show_secrets or document.get("deployment") is None:
         snapshot = chosen.load() or Snapshot(manifest=new_manifest())
         document = dump_deployment(snapshot, chosen.crypter_if_any(), show_secrets=show_secrets)
-    text = json.dumps(document, indent=4, ensure_ascii=False)
     if path:
-        path.write_text(text + "\n")
+        path.write_text(json.dumps(document, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
     else:
-        click.echo(text)
+        click.echo(json_text(document, indent=4))
 
 
 @command("import")
@@ -225,7 +227,7 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
     """Import a deployment from standard in into an existing stack."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
     try:
-        document = json.loads(path.read_text() if path else sys.stdin.read())
+        document = json.loads(path.read_text(encoding="utf-8") if path else sys.stdin.read())
     except ValueError as error:
         raise StateError(f"the input is not an exported deployment: {error}") from None
     chosen.backend.import_deployment(chosen.reference, document, crypter_of, lambda: chosen.crypter)
@@ -238,7 +240,7 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
 @click.option("--show-secrets", is_flag=True, help="Show the secrets of the configuration in plaintext.")
 @click.option("--page-size", type=click.IntRange(1), default=10, help="The number of updates on a page.")
 @click.option("--page", type=click.IntRange(1), default=1, help="The page to display.")
-@click.option("--full-dates", is_flag=True, hidden=True)
+@click.option("--full-dates", is_flag=True, help="Show full dates, instead of relative dates.")
 def history(
     stack_name: str | None, as_json: bool, show_secrets: bool, page_size: int, page: int, full_dates: bool
 ) -> None:
@@ -248,12 +250,12 @@ def history(
     updates: list[dict[str, Any]] = list(itertools.islice(everything, (page - 1) * page_size, page * page_size))
     if as_json:
         decrypt = chosen.decrypt if show_secrets else None
-        click.echo(json.dumps([update_json(update, decrypt) for update in updates], indent=2, ensure_ascii=False))
+        click.echo(json_text([update_json(update, decrypt) for update in updates], indent=2))
         return
+    if not updates:
+        click.echo("Stack has never been updated")
     for update in updates:
-        counts: dict[str, int] = update.get("resourceChanges") or {}
-        changes = ", ".join(f"{count} {op}" for op, count in counts.items())
-        click.echo(f"{update['kind']}: {update['result']}  {changes}  {update.get('message') or ''}".rstrip())
+        click.echo("\n".join([*update_lines(update, time.time(), full_dates=full_dates), ""]))
 
 
 def _required(name: str | None) -> str:

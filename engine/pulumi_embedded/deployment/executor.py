@@ -60,6 +60,8 @@ class StepExecutor:
         self._slots = asyncio.Semaphore(options.parallel) if options.parallel else contextlib.nullcontext()
         self.stopped = False
         self.failed = False
+        self.counts_refreshes = False
+        """Whether the changes that refreshes find count as changes; they do in a `refresh` alone."""
         self.maybe_corrupt = False
         self.changes: Counter[str] = Counter()
         self.states: dict[str, ResourceState] = {}
@@ -120,6 +122,8 @@ class StepExecutor:
 
     def _keep_state(self, step: Step, new: ResourceState) -> None:
         mark_secret_outputs(new)
+        if "id" in new.additional_secret_outputs:
+            self._events.warning("The 'id' property cannot be made secret.", new.urn)
         self.states[new.urn] = new
         if step.logical or isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement):
             self._registered[new.urn] = step
@@ -138,7 +142,7 @@ class StepExecutor:
 
     def _succeed(self, step: Step) -> None:
         op = step.result_op if isinstance(step, Refresh) else step.op
-        counts = step.logical or isinstance(step, Refresh)
+        counts = step.logical or (isinstance(step, Refresh) and self.counts_refreshes)
         if isinstance(step, Read) and not isinstance(step, ReadReplacement):
             # A read counts as a change only if the outputs differ from the last read.
             old = step.old

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.protocol import accepts, resource_pb2
 from pulumi_embedded.providers.provider_api import ProviderError
 from pulumi_embedded.providers.wire import to_struct
+from pulumi_embedded.steps.hooks import DELETE_HOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +100,21 @@ class Hooks:
         if answer.error:
             raise ProviderError(answer.error)
         return answer
+
+
+def refuse_delete_hooks(states: Sequence[ResourceState], events: Events) -> None:
+    """Refuse to delete resources whose hooks only the program can run. Raises EngineError."""
+    refused = False
+    for state in states:
+        names = [name for kind in DELETE_HOOKS for name in state.resource_hooks.get(kind, ())]
+        if names:
+            refused = True
+            events.error(
+                f"Resource has delete hooks registered, but the program is not running. Hooks: {', '.join(names)}",
+                state.urn,
+            )
+    if refused:
+        raise EngineError("You must run with the `--run-program` flag to use delete hooks during destroy.")
 
 
 def _message(type_: Any, old: ResourceState | None, new: ResourceState | None, *, with_outputs: bool) -> Any:

@@ -59,7 +59,7 @@ class Registrations:
 
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
-        with self._ending_on_failure():
+        with self._ending_on_failure(self._urn_of(goal)):
             new, steps = await self.generator.register(goal)
             for step in steps:
                 self.generator.check_skipped(step)
@@ -98,7 +98,7 @@ class Registrations:
 
     async def read(self, goal: ReadGoal) -> ResourceState:
         """Read an external resource."""
-        with self._ending_on_failure():
+        with self._ending_on_failure(self._urn_of(goal)):
             new, steps = self.generator.read(goal)
             await self.executor.run(steps)
             return new
@@ -198,8 +198,12 @@ class Registrations:
         self.executor.stop()
         self.stopped.set()
 
+    def _urn_of(self, goal: Goal | ReadGoal) -> str:
+        return urns.make(self.generator.stack, self.generator.project, goal.parent, goal.type, goal.name)
+
     @contextlib.contextmanager
-    def _ending_on_failure(self) -> Generator[None]:
+    def _ending_on_failure(self, urn: str = "") -> Generator[None]:
+        """Report what the provider of the resource with this URN refuses, and end the deployment."""
         if self.executor.stopped:
             raise ShutDown
         try:
@@ -211,6 +215,6 @@ class Registrations:
             raise ShutDown from None
         except ProviderError as error:
             self.failed = True
-            self.events.error(str(error))
+            self.events.error(str(error), urn)
             self.end()
             raise ShutDown from None

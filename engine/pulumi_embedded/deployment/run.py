@@ -12,7 +12,7 @@ from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.callbacks import Callbacks
 from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
-from pulumi_embedded.deployment.hooks import Hooks
+from pulumi_embedded.deployment.hooks import Hooks, refuse_delete_hooks
 from pulumi_embedded.deployment.inline_program import InlineProgram
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
@@ -29,12 +29,11 @@ from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.events import Events, Prelude, Refused, Result, Summary
 from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, carried_over
-from pulumi_embedded.steps.hooks import DELETE_HOOKS
 from pulumi_embedded.steps.imports import PlannedImport
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.selection import unknown_targets
-from pulumi_embedded.steps.steps import HookType, Operation, Step, Untargeted
+from pulumi_embedded.steps.steps import Step, Untargeted
 from pulumi_embedded.storage.ledger import without_dangling
 from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties
@@ -81,13 +80,13 @@ class DeploymentRun:
             events=events,
         )
         self._callbacks = Callbacks()
-        self._hooks = Hooks(self._callbacks, events, preview=options.preview)
+        self.hooks = Hooks(self._callbacks, events, preview=options.preview)
         self._services = Services(
             self._registrations,
             events,
             target.root_directory,
             target.program_directory,
-            self._hooks,
+            self.hooks,
             Transforms(self._callbacks),
         )
         self._canceled = False
@@ -114,6 +113,7 @@ class DeploymentRun:
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
+            self._executor.counts_refreshes = kind == "refresh"
             if kind == "refresh" or self._options.refresh:
                 self._refuse_unknown(unknown_targets(self._options, self._known()))
                 await self._refresh()
@@ -122,7 +122,7 @@ class DeploymentRun:
             if kind == "update" or (kind == "destroy" and self._options.run_program):
                 await self._update()
             elif kind == "destroy":
-                self._refuse_delete_hooks()
+                refuse_delete_hooks(self._states, self._events)
                 await self._delete(self._states)
             elif kind == "resource-import":
                 await self._import()
@@ -320,21 +320,6 @@ class DeploymentRun:
             raise Refused
         self._generator.failed = self._generator.failed or bool(unnamed)
 
-    def _refuse_delete_hooks(self) -> None:
-        """Refuse to delete resources whose hooks only the program can run."""
-        bound = {
-            state.urn: [name for kind in DELETE_HOOKS for name in state.resource_hooks.get(kind, ())]
-            for state in self._states
-        }
-        for urn, names in bound.items():
-            if names:
-                self._events.error(
-                    f"Resource has delete hooks registered, but the program is not running. Hooks: {', '.join(names)}",
-                    urn,
-                )
-        if any(bound.values()):
-            raise EngineError("You must run with the `--run-program` flag to use delete hooks during destroy.")
-
     # --- refresh -----------------------------------------------------------------------------------------------------
 
     async def _refresh(self) -> None:
@@ -407,23 +392,6 @@ class DeploymentRun:
     def is_deleted(self, urn: str) -> bool:
         """Whether this deployment deletes the resource."""
         return urn in self._generator.deletes
-
-    async def run_hooks(
-        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
-    ) -> None:
-        """Run resource hooks of the program. Raises `ProviderError`."""
-        await self._hooks.run(kind, names, old, new)
-
-    async def run_error_hooks(
-        self,
-        names: Sequence[str],
-        operation: Operation,
-        failures: Sequence[str],
-        old: ResourceState | None,
-        new: ResourceState | None,
-    ) -> bool:
-        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
-        return await self._hooks.run_error_hooks(names, operation, failures, old, new)
 
     def warn(self, message: str, urn: str) -> None:
         """Report a warning about a resource."""

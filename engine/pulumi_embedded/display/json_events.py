@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -10,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.display.stdout import json_text
 from pulumi_embedded.steps.events import Diagnostic, Event, Prelude, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.storage.checkpoint import dump_resource
 from pulumi_embedded.values import OutputValue, Properties, PropertyValue, Secret, lower, to_checkpoint_json
@@ -44,7 +44,7 @@ class EventStream:
     def _write(self, document: dict[str, Any]) -> None:
         stamped = {"sequence": self._sequence, "timestamp": int(time.time())} | document
         self._sequence += 1
-        self._out.write(json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n")
+        self._out.write(json_text(stamped) + "\n")
         self._out.flush()
 
 

@@ -18,15 +18,19 @@ from pulumi_embedded.values import (
     Unknown,
     equal,
     lower,
+    plain,
     to_checkpoint_json,
 )
 
 if TYPE_CHECKING:
     from pulumi_embedded.steps.steps import Step
 
+_HIDDEN: Final = "__"
+"""Properties whose names begin so are between a provider and the engine; they are not shown."""
 _SERIALIZED: Final = "__provider"
-"""A pickled dynamic provider: its content is not shown, only that it changed."""
 _LONGEST: Final = 120
+_OPTIONS: Final = ("provider", "protect", "taint")
+"""Resource options whose changes are shown as those of properties are."""
 _SIGNS: Final = {"add": "+", "delete": "-", "update": "~"}
 
 
@@ -44,8 +48,6 @@ class PropertyChange:
         if self.kind == "hide":
             return f"~ {self.path} (hidden)"
         sign = _SIGNS[self.kind]
-        if self.path == _SERIALIZED:
-            return f"{sign} {self.path}: [changed]"
         if self.kind == "add":
             return f"{sign} {self.path}: {shown(self.new)}"
         if self.kind == "delete":
@@ -54,8 +56,8 @@ class PropertyChange:
 
 
 def changes(old: Properties, new: Properties, prefix: str = "") -> Iterator[PropertyChange]:
-    """Every change between two maps, sorted by path; unknown values count as changed."""
-    for key in sorted({*old, *new}):
+    """Every change between two maps, sorted by path; unknown values count as changed, hidden properties do not."""
+    for key in sorted(key for key in {*old, *new} if not is_hidden(key)):
         path = joined(prefix, key)
         if key not in old:
             yield PropertyChange(path, "add", new=new[key])
@@ -63,6 +65,11 @@ def changes(old: Properties, new: Properties, prefix: str = "") -> Iterator[Prop
             yield PropertyChange(path, "delete", old=old[key])
         else:
             yield from _value_changes(old[key], new[key], path)
+
+
+def is_hidden(key: str) -> bool:
+    """Whether the property is not shown to users."""
+    return key.startswith(_HIDDEN)
 
 
 def _value_changes(old: PropertyValue, new: PropertyValue, path: str) -> Iterator[PropertyChange]:
@@ -92,7 +99,9 @@ def shown(value: PropertyValue, longest: int | None = _LONGEST) -> str:
     if isinstance(value, ResourceReference):
         return value.urn
     if isinstance(value, dict):
-        text = "{" + ", ".join(f"{key}: {shown(item, longest)}" for key, item in value.items()) + "}"
+        text = (
+            "{" + ", ".join(f"{key}: {shown(item, longest)}" for key, item in value.items() if not is_hidden(key)) + "}"
+        )
     elif isinstance(value, list):
         text = "[" + ", ".join(shown(item, longest) for item in value) + "]"
     else:
@@ -117,7 +126,7 @@ def _step_changes(step: Step) -> list[PropertyChange]:
     if new is None:
         return []
     if old is None:
-        return list(changes({}, {key: value for key, value in new.inputs.items() if key != _SERIALIZED}))
+        return list(changes({}, new.inputs))
     if step.op == "refresh":
         return list(changes(old.outputs, new.outputs))
     return list(changes(old.inputs, new.inputs))
@@ -132,3 +141,66 @@ def keys_of(step: Step) -> str:
         key = change.path.split(".")[0].split("[")[0]
         signs[key] = "~" if key in signs or key != change.path else _SIGNS[change.kind]
     return ",".join(sign + key for key, sign in signs.items())
+
+
+def reasons(step: Step) -> str:
+    """The reason for a step: `[replaces: zone]` or `[diff: ~size]`; empty if there is none to show."""
+    if keys := [key for key in step.keys if not is_hidden(key)]:
+        return f"[replaces: {', '.join(keys)}]"
+    options = ",".join(f"~{name}" for name in _OPTIONS if _differs(step, name))
+    if step.op == "same" and options:
+        return f"[diff: {options}]"
+    if step.op in ("update", "refresh", "replace", "create-replacement") and step.resource.custom:
+        if keys := ",".join(part for part in (keys_of(step), options) if part):
+            return f"[diff: {keys}]"
+        if step.op == "update" and _provider_changed(step):
+            # Nothing else does: the serialized class of a dynamic provider differs.
+            return "[the provider's code changed]"
+    return "[retain]" if step.op == "delete" and step.resource.retain_on_delete else ""
+
+
+def _provider_changed(step: Step) -> bool:
+    old, new = step.old, step.new
+    return old is not None and new is not None and old.inputs.get(_SERIALIZED) != new.inputs.get(_SERIALIZED)
+
+
+def _differs(step: Step, option: str) -> bool:
+    return step.old is not None and step.new is not None and getattr(step.old, option) != getattr(step.new, option)
+
+
+def output_lines(old: Properties, new: Properties, *, all_: bool) -> list[str]:
+    """Lines that list the outputs of the stack with the changes to them; secrets are `[secret]`.
+
+    Without `all_`, only those that change; one that may change to a value that is not known yet is none of them.
+    """
+    signs = {change.path: change for change in _top_level_changes(old, new)}
+    if not all_:
+        signs = {
+            key: change
+            for key, change in signs.items()
+            if change.kind != "update" or not isinstance(plain(change.new), Unknown)
+        }
+    keys = [key for key in sorted({*old, *new}) if not is_hidden(key) and (all_ or key in signs)]
+    if not keys:
+        return []
+    width = max(len(key) for key in keys)
+    lines = ["", "Outputs:"]
+    for key in keys:
+        change = signs.get(key)
+        if change is None:
+            lines.append(f"    {key:<{width}}: {shown(new[key], None)}")
+            continue
+        value = shown(change.old if change.kind == "delete" else change.new, None)
+        before = f"{shown(change.old, None)} => " if change.kind == "update" else ""
+        lines.append(f"  {_SIGNS[change.kind]} {key:<{width}}: {before}{value}")
+    return lines
+
+
+def _top_level_changes(old: Properties, new: Properties) -> Iterator[PropertyChange]:
+    for key in {*old, *new}:
+        if key not in old:
+            yield PropertyChange(key, "add", new=new[key])
+        elif key not in new:
+            yield PropertyChange(key, "delete", old=old[key])
+        elif not equal(old[key], new[key]):
+            yield PropertyChange(key, "update", old[key], new[key])

@@ -61,6 +61,7 @@ def _watch(pipe: int, command: list[str]) -> int:
     child = os.fork()
     if child == 0:
         os.close(pipe)
+        _ask_for_death_signal()  # Where there is one, killing this parent kills the script as well.
         os._exit(_become(command))
     # Signals are sent to the whole process group, so the command gets its own.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -76,7 +77,8 @@ def _kill_group_at_end_of(pipe: int) -> None:
 def _exit_code(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 

@@ -41,7 +41,7 @@ async def apply_with_hooks(step: Step, context: StepContext) -> None:
         await step.apply(context)
         return
     hooks, old, new = _subject(step, operation)
-    await context.run_hooks(_BEFORE[operation], hooks.get(_BEFORE[operation], []), old, new)
+    await context.hooks.run(_BEFORE[operation], hooks.get(_BEFORE[operation], []), old, new)
     failures: list[str] = []
     while True:
         try:
@@ -64,7 +64,7 @@ async def _retries(step: Step, context: StepContext, operation: Operation, failu
     if len(failures) >= _MOST_ATTEMPTS:
         context.warn(f"maximum number of error hook retries ({_MOST_ATTEMPTS}) reached", step.urn)
         return False
-    if not await context.run_error_hooks(names, operation, failures, old, new):
+    if not await context.hooks.run_error_hooks(names, operation, failures, old, new):
         return False
     context.warn(f"retrying {operation} due to on-error hook request ({len(failures)}/{_MOST_ATTEMPTS})", step.urn)
     if new is not None:
@@ -77,7 +77,7 @@ async def run_after_hooks(step: Step, context: StepContext) -> None:
     operation = operation_of(step)
     if operation is not None:
         hooks, old, new = _subject(step, operation)
-        await context.run_hooks(_AFTER[operation], hooks.get(_AFTER[operation], []), old, new)
+        await context.hooks.run(_AFTER[operation], hooks.get(_AFTER[operation], []), old, new)
 
 
 def operation_of(step: Step) -> Operation | None:

@@ -66,8 +66,9 @@ def parse_import_file(document: object) -> Iterator[ImportEntry]:
     if not isinstance(document, dict):
         raise StateError("the import file is not a JSON object with `resources`")
     content = cast("dict[str, object]", document)
-    # The Automation API writes null where there are no names.
-    names: object = content.get("nameTable") or {}
+    names = content.get("nameTable")
+    if names is None:
+        names = dict[str, object]()
     _check(names, dict, "the nameTable of the import file")
     resources = content.get("resources")
     if not isinstance(resources, list) or not resources:

@@ -25,10 +25,36 @@ Operation = Literal["create", "update", "delete"]
 HookType = Literal["BeforeCreate", "AfterCreate", "BeforeUpdate", "AfterUpdate", "BeforeDelete", "AfterDelete"]
 
 
+class HookRunner(Protocol):
+    """The hooks of the program."""
+
+    async def run(
+        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
+    ) -> None:
+        """Run resource hooks of the program. Raises `ProviderError`."""
+        ...
+
+    async def run_error_hooks(
+        self,
+        names: Sequence[str],
+        operation: Operation,
+        failures: Sequence[str],
+        old: ResourceState | None,
+        new: ResourceState | None,
+    ) -> bool:
+        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
+        ...
+
+
 class StepContext(Protocol):
     """What a step needs from its deployment."""
 
     preview: bool
+
+    @property
+    def hooks(self) -> HookRunner:
+        """The hooks of the program."""
+        ...
 
     async def provider_of(self, state: ResourceState) -> Provider:
         """The provider of this resource. Raises `ProviderError`."""
@@ -44,23 +70,6 @@ class StepContext(Protocol):
 
     def warn(self, message: str, urn: str) -> None:
         """Report a warning about a resource."""
-        ...
-
-    async def run_hooks(
-        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
-    ) -> None:
-        """Run resource hooks of the program. Raises `ProviderError`."""
-        ...
-
-    async def run_error_hooks(
-        self,
-        names: Sequence[str],
-        operation: Operation,
-        failures: Sequence[str],
-        old: ResourceState | None,
-        new: ResourceState | None,
-    ) -> bool:
-        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
         ...
 
 

@@ -163,3 +163,22 @@ def test_a_python_without_the_sdk_is_named(project):
     )
     refused = project.run("preview")
     assert refused.code == 1 and "there is no Python in" in refused.err
+
+
+def test_a_refused_diff_stands_under_its_resource_and_any_terminal_shows_it(project):
+    text = """
+    Thing("t·rn", fail="diff", size={0})
+    Thing("calm")
+    """
+    project.program(text.format(1))
+    project.up()
+    project.program(text.format(2))
+    refused = project.finish(project.start("preview", PYTHONIOENCODING="ascii"))
+    assert refused.code == 1
+    assert "  lab:index:Thing (t?rn):\n    error: the diff failed, as it was told to\n" in refused.out
+    assert "    lab:index:Thing t?rn **failed** 1 error\n" in refused.out
+    assert "    pulumi:pulumi:Stack test-dev **failed** 1 message\n" in refused.out
+    assert "Duration: " in refused.out
+    document = project.preview(check=False).document
+    errors = [diagnostic["urn"] for diagnostic in document["diagnostics"] if diagnostic["severity"] == "error"]
+    assert errors == ["urn:pulumi:dev::test::lab:index:Thing::t·rn"]

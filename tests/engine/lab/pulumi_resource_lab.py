@@ -83,6 +83,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request, context):
         olds, news = as_dict(request.old_inputs), as_dict(request.news)
+        self.misbehave(news, "diff", context)
         changed = sorted(key for key in {*olds, *news} if olds.get(key) != news.get(key))
         changed = [key for key in changed if key not in request.ignoreChanges]
         replaces = [key for key in changed if key in ("zone", "name")]

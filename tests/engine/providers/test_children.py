@@ -88,7 +88,9 @@ def pipe():
 def script(tmp_path):
     """A script that starts what it runs, and does not become it."""
     path = tmp_path / "script"
-    path.write_text('#!/bin/sh\nif [ "$1" = run ]; then sleep 3600 & echo up; wait; fi\nexit "$1"\n')
+    path.write_text(
+        '#!/bin/sh\nif [ "$1" = run ]; then sleep 3600 & echo up; wait; fi\n[ "$1" = die ] && kill -$2 $$\nexit "$1"\n'
+    )
     path.chmod(0o700)
     return str(path)
 
@@ -102,11 +104,12 @@ def test_a_closed_pipe_ends_a_script_and_what_it_has_started(pipe, script):
     assert process.returncode == -signal.SIGKILL
 
 
-def test_the_exit_code_is_the_commands(pipe, script):
-    codes = [start(pipe[0], *command) for command in ((script, "3"), ("/bin/sh", "-c", "exit 4"), ("/nothing",))]
-    outputs = [process.communicate(timeout=60) for process in codes]
-    assert [process.returncode for process in codes] == [3, 4, 127]
-    assert outputs[2][1] == "No such file or directory: /nothing\n"
+def test_the_end_is_that_of_the_command(pipe, script):
+    commands = [(script, "3"), ("/bin/sh", "-c", "exit 4"), (script, "die", "KILL"), (script, "die", "INT"), ("/none",)]
+    processes = [start(pipe[0], *command) for command in commands]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [3, 4, -signal.SIGKILL, -signal.SIGINT, 127]
+    assert [error for _, error in outputs] == ["", "", "", "", "No such file or directory: /none\n"]
     os.close(pipe[1])
 
 

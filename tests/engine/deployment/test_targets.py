@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulumi_embedded.deployment import run as deployment_run
 from pulumi_embedded.deployment.target import Target
+from pulumi_embedded.deployment.toolchain import Toolchain
 from pulumi_embedded.providers.plugins import PluginHost
 from pulumi_embedded.providers.provider_api import Checked, Created, Diff, Found
 from pulumi_embedded.steps.events import Diagnostic, Events
@@ -165,7 +166,7 @@ class Stack:
                 self.errors.append(event.message)
 
         run = InProcess(
-            Target("dev", "p", "o", {}, Path(), Path(), Path(), "python", {}, lambda name: {}),
+            Target("dev", "p", "o", {}, Path(), Path(), Path(), Toolchain("python"), {}, lambda name: {}),
             base or self.snapshot,
             Options(preview=preview, **options),
             Events([listen]),
@@ -212,6 +213,75 @@ def no_files():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "JournalFile", MemoryFile)
         yield
+
+
+def things(*needs, **own):
+    """A program: `"b zone_of a"` is a resource `b` whose `zone` refers to `a`; all have the values `own`."""
+    program = []
+    for text in needs:
+        name, *rest = text.split()
+        program.append(Thing(name, own, {rest[1]: rest[0]} if rest else {}))
+    return program
+
+
+def operations(*texts):
+    return [(operation, urn_of(name)) for operation, name in (text.split() for text in texts)]
+
+
+def test_dependents_of_a_target_are_not_those_of_the_stack_and_the_provider():
+    stack = Stack()
+    stack.run(things("a", "b of_a a", "z", size=1, zone=1))
+    changed = things("a", "b of_a a", size=2, zone=1) + things("z", zone=2)
+    named = {"targets": Targets([urn_of("a")]), "target_dependents": True}
+    assert stack.run(changed, **named) == ("succeeded", operations("update a", "update b"))
+    result, read = stack.run(kind="refresh", **named)
+    assert (result, sorted(read)) == ("succeeded", operations("read a", "read b"))
+
+
+def test_a_dependent_that_is_deleted_for_a_target_comes_back_as_it_was():
+    stack = Stack()
+    stack.run(things("a", "b zone_of_a a", "c of_b b", name=1))
+    changed = things("a", "b zone_of_a a", "c of_b b", name=2)
+    result = stack.run(changed, targets=Targets([urn_of("a")]))
+    assert result == ("succeeded", operations("delete b", "delete a", "create a", "create b"))
+    inputs = {s.urn: s.inputs.get("name") for s in stack.snapshot.resources}
+    assert (inputs[urn_of("a")], inputs[urn_of("b")], inputs[urn_of("c")]) == (2, 1, 1)
+
+
+def test_what_an_excluded_resource_needs_is_not_deleted():
+    stack = Stack()
+    stack.run(things("a", "b of_a a", "c of_b b"))
+    assert stack.run(kind="destroy", excludes=Targets([urn_of("b")])) == ("succeeded", operations("delete c"))
+    stack.run(things("a", "b of_a a", "c of_b b"))
+    kept = {"excludes": Targets([urn_of("a")]), "exclude_dependents": True}
+    changed = things("a", "b of_a a", "c of_b b", "d", size=2)
+    assert stack.run(changed, **kept) == ("succeeded", operations("create d"))
+
+
+def test_what_needs_an_excluded_resource_that_is_not_there_is_refused():
+    stack = Stack()
+    result, done = stack.run(things("a", "b of_a a", "z"), excludes=Targets([urn_of("a")]))
+    assert (result, done) == ("failed", [])
+    assert stack.errors == [f"Resource '{urn_of('b')}' depends on '{urn_of('a')}' which was excluded."]
+
+
+def test_a_dependent_that_the_program_dropped_is_deleted_only_on_request():
+    stack = Stack()
+    stack.run(things("a", "b of_a a"))
+    named = Targets([urn_of("a")])
+    assert stack.run(things("a"), targets=named) == ("failed", [])
+    assert "pass --target-dependents to proceed" in stack.errors[0]
+    assert stack.run(things("a"), targets=named, target_dependents=True)[1] == operations("delete b")
+
+
+def test_what_was_deleted_or_replaced_before_is_not_deleted_again():
+    stack = Stack()
+    stack.run(things("a", "b name_of_a a", "c zone_of_b b", name=1))
+    # Refused because of `c`, after `b` was deleted, and left with the replacement of `c` due.
+    assert stack.run(things("a", "b name_of_a a", name=2), targets=Targets([urn_of("a")]))[0] == "failed"
+    assert stack.run(things("a", "b name_of_a a", name=3))[0] == "succeeded"
+    stack.run(kind="destroy")
+    assert stack.cloud.alive == {}
 
 
 NAMES = "abcdef"

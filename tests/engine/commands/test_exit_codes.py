@@ -72,7 +72,7 @@ def test_the_code_of_every_error(error, code):
         ("state delete nothing", 1, "has no resources"),
         ("up --bogus", 1, "No such option"),
         ("up --parallel many", 1, "not a valid integer"),
-        ("bogus", 1, "No such command"),
+        ("bogus", 1, "unknown command"),
         ("preview --target a --exclude b", 1, "cannot be used together"),
         ("destroy --target a --exclude-protected", 1, "cannot be used together"),
         ("destroy --yes --target urn:nobody", 1, "no resource named 'urn:nobody'"),
@@ -106,6 +106,7 @@ def test_what_the_engine_did_not_expect_is_an_internal_error(run, monkeypatch):
     assert code == 255 and "internal error of pulumi-embedded: IndexError: gone" in output
 
 
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:"}
 IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
 
 
@@ -113,6 +114,11 @@ IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
     ("document", "words"),
     [
         ([], "not a JSON object"),
+        ({}, "no `resources`"),
+        ({"resources": [{"type": "a:b:C", "name": "a"}]}, "resources[0] of the import file has no 'id'"),
+        ({"resources": [IMPORTED | {"parent": "p"}]}, "is not in the import file's nameTable"),
+        ({"resources": [IMPORTED | {"component": True}]}, "is a component"),
+        ({"resources": [IMPORTED | {"inputs": {"k": SECRET}}]}, "must have its plaintext"),
         ({"resources": 5}, "no `resources`"),
         ({"resources": [5]}, "resources[0] of the import file is not an object"),
         ({"resources": [IMPORTED | {"type": 5}]}, "resources[0] of the import file has no 'type'"),
