@@ -186,6 +186,17 @@ def lower(value: OutputValue) -> PropertyValue:
     return secret(element) if value.secret else element
 
 
+def dependencies_in(value: PropertyValue) -> set[str]:
+    """The URNs that the output values in the value depend on, at every level."""
+    if isinstance(value, OutputValue):
+        return {*value.dependencies, *dependencies_in(value.element)}
+    if isinstance(value, dict):
+        return set[str]().union(*(dependencies_in(item) for item in value.values()))
+    if isinstance(value, list):
+        return set[str]().union(*(dependencies_in(item) for item in value))
+    return set()
+
+
 def plain(value: PropertyValue) -> PropertyValue:
     """The value with its secrets and output values replaced by their elements, at every level."""
     if isinstance(value, Secret):

@@ -11,6 +11,7 @@ import click
 
 from pulumi_embedded.commands.exit_codes import FAILED, INTERNAL_ERROR, INTERRUPTED, exit_code_of
 from pulumi_embedded.commands.forgiving import ForgivingCommand
+from pulumi_embedded.commands.global_flags import accept_global_flags, is_non_interactive
 from pulumi_embedded.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ class DeploymentFailed(Exception):
 
 
 def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
-    """Make a function a command with `report_errors`."""
+    """Make a function a command with the global flags and `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        return click.command(name, cls=ForgivingCommand)(report_errors(function))
+        return click.command(name, cls=ForgivingCommand)(accept_global_flags(report_errors(function)))
 
     return decorate
 
@@ -74,5 +75,5 @@ def report_errors(function: Callable[P, R]) -> Callable[P, None]:
 
 
 def may_ask() -> bool:
-    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` (of `main`) was not given."""
-    return sys.stdin.isatty() and not click.get_current_context().find_root().params["non_interactive"]
+    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` was not given."""
+    return sys.stdin.isatty() and not is_non_interactive()

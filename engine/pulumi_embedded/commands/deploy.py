@@ -11,6 +11,7 @@ import click
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.display_flags import accept_display_flags
 from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
 from pulumi_embedded.commands.presentation import confirm, execute_shown, preview_shown
@@ -78,10 +79,27 @@ _replace = click.option(
 _continue = click.option(
     "--continue-on-error", is_flag=True, help="Continue with independent resources after an error."
 )
+_run_program = click.option(
+    "--run-program",
+    is_flag=True,
+    help="In a destroy, run the program first: for its hooks, and for the configuration of its providers.",
+)
 _no_changes = click.option("--expect-no-changes", is_flag=True, help="Return an error if any changes occur.")
 _message = click.option("-m", "--message", default="", help="A message to store in the stack's history.")
 _show_secrets = click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
 _policy = click.option("--policy-pack", "policy_packs", multiple=True, hidden=True)
+_suppress_outputs = click.option("--suppress-outputs", is_flag=True, help="Do not show the stack's outputs.")
+_config_file = click.option(
+    "--config-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Use the configuration in this file instead of the stack's.",
+)
+_client = click.option(
+    "--client", default="", hidden=True, help="The address of the driver that runs an inline program."
+)
+_event_log = click.option(
+    "--event-log", default="", hidden=True, help="Write every event to this file, or to a gRPC address tcp://…."
+)
 _config = click.option(
     "-c",
     "--config",
@@ -91,7 +109,6 @@ _config = click.option(
     help="Config to use during the operation and save to the stack's config file; may be repeated.",
 )
 _config_path = click.option("--config-path", is_flag=True, help="The keys of --config are paths.")
-_color = click.option("--color", type=click.Choice(["auto", "always", "never", "raw"]), hidden=True)
 
 
 def _all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -115,13 +132,19 @@ _common = _all_of(
     _exclude,
     _continue,
     _no_changes,
+    _message,
     _show_secrets,
+    _suppress_outputs,
+    _run_program,
     _policy,
     _config,
     _config_path,
-    _color,
+    _config_file,
+    _client,
+    _event_log,
+    accept_display_flags,
 )
-_executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
+_executing = _all_of(yes_option, _skip_preview, _preview_only)
 
 
 def _save_config(stack: Stack, given: dict[str, Any]) -> None:
@@ -163,9 +186,7 @@ def _options(given: dict[str, Any], project: Project) -> Options:
 @_exclude_dependents
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    _save_config(stack, given)
-    outcome, _ = preview_shown(Operation(stack, "update", _options(given, stack.workspace.project)), given)
+    outcome, _ = preview_shown(_operation("update", given), given)
     _end(outcome, given)
 
 
@@ -262,10 +283,15 @@ def _say(given: dict[str, Any], line: str) -> None:
     help="Protect imported resources from deletion; --protect=false does not.",
 )
 @click.option("--generate-code", is_flag=True, hidden=True, help="No code is written.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="Where no code is written."
+)
 def import_(**given: Any) -> None:
     """Import the existing resource of a TYPE and an ID as NAME, or those that a file lists, into a stack."""
     given["imports"] = list(parse_import_file(_import_document(given)))
     _deploy("resource-import", given)
+    if given["out"] is not None:
+        given["out"].write_text("# The declarations of imported resources are written by the Pulumi CLI only.\n")
 
 
 def _import_document(given: dict[str, Any]) -> object:
@@ -314,16 +340,27 @@ def cancel(name: str | None, stack_name: str | None, yes: bool) -> None:
         click.echo(f"The stack '{stack.name}' is not locked.")
 
 
-def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
+def _operation(kind: Kind, given: dict[str, Any]) -> Operation:
+    stack = Workspace.open(Path.cwd()).stack(given["stack_name"], given["config_file"])
     _save_config(stack, given)
-    operation = Operation(
+    options = _options(given, stack.workspace.project)
+    options.run_program = kind == "destroy" and given["run_program"]
+    if given["run_program"] and (kind == "refresh" or options.refresh):
+        raise EngineError("a refresh with --run-program is not supported by pulumi-embedded; use the Pulumi CLI for it")
+    return Operation(
         stack,
         kind,
-        _options(given, stack.workspace.project),
+        options,
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
+        client=given["client"],
+        event_log=given["event_log"],
     )
+
+
+def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
+    operation = _operation(kind, given)
+    stack = operation.stack
     _recover(stack)
     if given["preview_only"]:
         outcome, _ = preview_shown(operation, given)

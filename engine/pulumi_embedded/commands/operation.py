@@ -18,6 +18,7 @@ from pulumi_embedded.deployment.requests import satisfies
 from pulumi_embedded.deployment.run import DeploymentRun
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.deployment.toolchain import find_toolchain
+from pulumi_embedded.display.event_log import event_log
 from pulumi_embedded.errors import EngineError, ProjectError
 from pulumi_embedded.steps.events import Events, Listener
 from pulumi_embedded.steps.selection import unknown_targets
@@ -52,6 +53,10 @@ class Operation:
     listeners: list[Listener] = field(default_factory=list[Listener])
     message: str = ""
     clear_pending_creates: bool = False
+    client: str = ""
+    """The gRPC address of the driver that runs an inline program, if one does."""
+    event_log: str = ""
+    """Where every event is written to: a path, or `tcp://<host>:<port>`."""
 
     def preview(self) -> Outcome:
         """Run the deployment as a preview, which writes nothing. Raises EngineError."""
@@ -106,14 +111,15 @@ class Operation:
             # A preview changes states as an update does, so it gets copies.
             snapshot = copy.copy(snapshot)
             snapshot.resources = [replace(state) for state in snapshot.resources]
-        events = Events(list(self.listeners))
-        deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
-        return asyncio.run(_with_signals(deployment, self.kind, events, lock))
+        with event_log(self.event_log) as log:
+            events = Events([*self.listeners, *log])
+            deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
+            return asyncio.run(_with_signals(deployment, self.kind, events, lock))
 
     def _target(self) -> Target:
         stack = self.stack
         project = stack.workspace.project
-        if project.runtime != "python":
+        if project.runtime != "python" and not self.client:
             raise ProjectError(f"{project.path}: the runtime '{project.runtime}' is not supported, only python")
         version = ENGINE_VERSION.removeprefix("v")
         if project.required_pulumi_version and not satisfies(project.required_pulumi_version, version):
@@ -145,6 +151,7 @@ class Operation:
             toolchain=toolchain,
             environment=environment,
             stack_outputs=stack.workspace.outputs_of,
+            client=self.client,
             disabled_default_providers=_disabled_default_providers(config.values),
             plugins=project.plugins,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +21,10 @@ from pulumi_embedded.commands.command import (
     yes_option,
 )
 from pulumi_embedded.commands.forgiving import ForgivingGroup
+from pulumi_embedded.commands.global_flags import accept_global_flags
+from pulumi_embedded.commands.tags import tag
 from pulumi_embedded.commands.workspace import Stack, Workspace
+from pulumi_embedded.display.history import time_text, update_json
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.display.stack_tree import tree_lines
 from pulumi_embedded.display.stdout import json_text
@@ -30,6 +34,10 @@ from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
 from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
 from pulumi_embedded.values import Json, plain_properties, to_checkpoint_json
+
+if TYPE_CHECKING:
+    from pulumi_embedded.storage.backend import FileBackend
+    from pulumi_embedded.storage.stack_reference import StackReference
 
 _name_argument = click.argument("name", required=False)
 
@@ -62,9 +70,7 @@ def ls(as_json: bool, all_: bool) -> None:
     current = workspace.selected
     stacks = workspace.backend.stacks(None if all_ else workspace.project.name)
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {"name": reference.name, "current": reference.name == current} for reference in stacks
-        ]
+        rows = [_row(workspace.backend, reference, current) for reference in stacks]
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo("NAME")
@@ -72,6 +78,16 @@ def ls(as_json: bool, all_: bool) -> None:
         own = reference.project == workspace.project.name
         name = reference.name if own else reference.qualified_name
         click.echo(f"{name}{'*' if own and reference.name == current else ''}")
+
+
+def _row(backend: FileBackend, reference: StackReference, current: str | None) -> dict[str, Any]:
+    summary = backend.summary(reference)
+    return {
+        "name": reference.name,
+        "current": reference.name == current,
+        "lastUpdate": time_text(summary.last_update),
+        "resourceCount": summary.resource_count,
+    }
 
 
 @command("select")
@@ -117,6 +133,22 @@ def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserv
     if workspace.selected == chosen.name:
         workspace.select(None)
     click.echo(f"Stack '{chosen.name}' has been removed!")
+
+
+@command("rename")
+@click.argument("new_name")
+@stack_option
+def rename(new_name: str, stack_name: str | None) -> None:
+    """Rename an existing stack."""
+    workspace = Workspace.open(Path.cwd())
+    chosen = workspace.stack(stack_name)
+    new = workspace.reference(new_name)
+    workspace.backend.recover(chosen.reference)
+    workspace.backend.rename(chosen.reference, new)
+    if chosen.config.path.exists():
+        chosen.config.path.replace(workspace.project.stack_config_path(new.name))
+    workspace.select(new)
+    click.echo(f"Renamed {chosen.name} to {new.name}")
 
 
 @command("output")
@@ -205,13 +237,20 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
 @command("history")
 @stack_option
 @json_option
+@click.option("--show-secrets", is_flag=True, help="Show the secrets of the configuration in plaintext.")
+@click.option("--page-size", type=click.IntRange(1), default=10, help="The number of updates on a page.")
+@click.option("--page", type=click.IntRange(1), default=1, help="The page to display.")
 @click.option("--full-dates", is_flag=True, help="Show full dates, instead of relative dates.")
-def history(stack_name: str | None, as_json: bool, full_dates: bool) -> None:
+def history(
+    stack_name: str | None, as_json: bool, show_secrets: bool, page_size: int, page: int, full_dates: bool
+) -> None:
     """Display a stack's updates, newest first."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
-    updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
+    everything = chosen.backend.history(chosen.reference)
+    updates: list[dict[str, Any]] = list(itertools.islice(everything, (page - 1) * page_size, page * page_size))
     if as_json:
-        click.echo(json_text(updates, indent=2))
+        decrypt = chosen.decrypt if show_secrets else None
+        click.echo(json_text([update_json(update, decrypt) for update in updates], indent=2))
         return
     if not updates:
         click.echo("Stack has never been updated")
@@ -232,7 +271,7 @@ def _text(value: Json) -> str:
 @click.group(
     "stack",
     cls=ForgivingGroup,
-    commands=[init, ls, select, unselect, rm, output, export, import_, history],
+    commands=[init, ls, select, unselect, rename, rm, output, export, import_, history, tag],
     other_names={
         "create": "init",
         "delete": "rm",
@@ -245,6 +284,7 @@ def _text(value: Json) -> str:
     invoke_without_command=True,
 )
 @stack_option
+@accept_global_flags
 @click.option("-u", "--show-urns", is_flag=True, help="Display each resource's URN.")
 @click.option("-i", "--show-ids", is_flag=True, help="Display each resource's id.")
 @click.option("--show-name", is_flag=True, help="Display only the stack's name.")

@@ -44,8 +44,11 @@ class Workspace:
         """The name of the selected stack; None if none is selected."""
         return selected_stack(self.project, self.backend.url)
 
-    def stack(self, name: str | None) -> Stack:
-        """The named stack, or the selected one. Raises StackNotFound."""
+    def stack(self, name: str | None, config_file: Path | None = None) -> Stack:
+        """The named stack, or the selected one; `config_file` replaces its config file.
+
+        Raises StackNotFound.
+        """
         name = name or self.selected
         if not name:
             raise StackNotFound(
@@ -56,7 +59,7 @@ class Workspace:
             raise StackNotFound(
                 f"no stack named '{reference.name}' found; create it with `pulumi-embedded stack init {reference.name}`"
             )
-        return Stack(self, reference)
+        return Stack(self, reference, config_file)
 
     def select(self, reference: StackReference | None) -> None:
         """Make the stack the current one; None leaves no stack selected."""
@@ -84,11 +87,11 @@ class Workspace:
 class Stack:
     """One stack, with its configuration and its secrets."""
 
-    def __init__(self, workspace: Workspace, reference: StackReference) -> None:
+    def __init__(self, workspace: Workspace, reference: StackReference, config_file: Path | None = None) -> None:
         self.workspace = workspace
         self.reference = reference
         self.backend = workspace.backend
-        self.config = StackConfig(workspace.project, reference.name)
+        self.config = StackConfig(workspace.project, reference.name, config_file)
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.provider_api import STATUS_PARTIAL_FAILURE, STATUS_UNKNOWN, PluginDied, ProviderError
 from pulumi_embedded.steps.events import Events, StepBegins, StepEnds, StepFails
+from pulumi_embedded.steps.hooks import apply_with_hooks, run_after_hooks
 from pulumi_embedded.steps.reading_steps import Import, ImportReplacement, Read, ReadReplacement, Refresh
 from pulumi_embedded.steps.steps import (
     Create,
@@ -91,7 +92,7 @@ class StepExecutor:
             raise StepFailed from None
         failure: ProviderError | None = None
         try:
-            await step.apply(self._context)
+            await apply_with_hooks(step, self._context)
         except ProviderError as error:
             failure = error
         partial = failure is not None and failure.status == STATUS_PARTIAL_FAILURE
@@ -107,7 +108,17 @@ class StepExecutor:
         if failure is not None:
             self._fail(step, failure)
             raise StepFailed
+        if step.resource.custom or isinstance(step, Delete):
+            await self.run_after_hooks(step)
         self._succeed(step)
+
+    async def run_after_hooks(self, step: Step) -> None:
+        """Run the hooks after a step, whose effect stays even if one fails, which fails the deployment."""
+        try:
+            await run_after_hooks(step, self._context)
+        except ProviderError as error:
+            self.failed = True
+            self._events.error(str(error), step.urn)
 
     def _keep_state(self, step: Step, new: ResourceState) -> None:
         mark_secret_outputs(new)
@@ -141,17 +152,21 @@ class StepExecutor:
         if self._context.preview or step.resource.custom or isinstance(step, Refresh) or step.op == "delete":
             self._events.emit(StepEnds(step, op, self._context.preview))
 
-    def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Record the outputs of a component or of the stack. Raises `ProviderError` if it is not registered."""
+    def register_outputs(self, urn: str, outputs: Properties) -> Step:
+        """Record the outputs of a component or of the stack; returns the step that registered it.
+
+        Raises `ProviderError` if it is not registered.
+        """
         step = self._registered.pop(urn, None)
         if step is None or step.new is None:
             raise ProviderError(f"cannot complete a resource '{urn}' whose registration isn't pending")
         if isinstance(step, SkippedCreate):
-            return
+            return step
         step.new.outputs = outputs
         if self._journal is not None and not isinstance(step, Untargeted):
             self._journal.outputs(step.new)
         self._events.emit(StepEnds(step, step.op, self._context.preview))
+        return step
 
     # --- the journal --------------------------------------------------------------------------------------------------
 

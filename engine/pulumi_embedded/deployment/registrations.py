@@ -112,7 +112,10 @@ class Registrations:
         elif self.executor.stopped:
             raise ShutDown
         else:
-            self.executor.register_outputs(urn, outputs)
+            step = self.executor.register_outputs(urn, outputs)
+            if not step.resource.custom:
+                # The hooks after a component's own creation or update wait for its children.
+                await self.executor.run_after_hooks(step)
 
     def finish_stack_outputs(self, *, succeeded: bool) -> None:
         """Record the outputs of the stack; after a failure, merged with the old ones."""

@@ -9,13 +9,17 @@ import time
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.callbacks import Callbacks
 from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.hooks import Hooks, refuse_delete_hooks
+from pulumi_embedded.deployment.inline_program import InlineProgram
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
 from pulumi_embedded.deployment.toolchain import check_types
+from pulumi_embedded.deployment.transforms import Transforms
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
@@ -75,10 +79,19 @@ class DeploymentRun:
             disabled_default_providers=target.disabled_default_providers,
             events=events,
         )
-        self._services = Services(self._registrations, events, target.root_directory, target.program_directory)
+        self._callbacks = Callbacks()
+        self.hooks = Hooks(self._callbacks, events, preview=options.preview)
+        self._services = Services(
+            self._registrations,
+            events,
+            target.root_directory,
+            target.program_directory,
+            self.hooks,
+            Transforms(self._callbacks),
+        )
         self._canceled = False
         self._failed = False
-        self._program: Program | None = None
+        self._program: Program | InlineProgram | None = None
 
     def _new_generator(self) -> StepGenerator:
         return StepGenerator(
@@ -106,9 +119,10 @@ class DeploymentRun:
                 await self._refresh()
             replaces = self._options.replace_targets
             self._refuse_unknown(sorted(replaces.literals - self._known()) if replaces else [])
-            if kind == "update":
+            if kind == "update" or (kind == "destroy" and self._options.run_program):
                 await self._update()
             elif kind == "destroy":
+                refuse_delete_hooks(self._states, self._events)
                 await self._delete(self._states)
             elif kind == "resource-import":
                 await self._import()
@@ -138,6 +152,8 @@ class DeploymentRun:
         self._executor.stop()
         await self._services.settle()
         self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
+        # The end of the program ends its server of callbacks.
+        await self._callbacks.close()
         self._registrations.over.set()
 
     def _result(self) -> Result:
@@ -196,9 +212,11 @@ class DeploymentRun:
         target = self._target
         await check_types(target.toolchain, target.program_directory, target.environment, self._events)
         settings = target.program_settings(self._host.engine_address, self._options)
-        program = self._program = await Program.start(
-            target.toolchain.python, settings, target.environment, self._events
-        )
+        if target.client:
+            program = InlineProgram(target.client, settings, self._events)
+        else:
+            program = await Program.start(target.toolchain.python, settings, target.environment, self._events)
+        self._program = program
         exit_ = asyncio.ensure_future(program.wait())
         try:
             await self._run_source(exit_)
@@ -233,9 +251,25 @@ class DeploymentRun:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
     async def _after_program(self) -> None:
+        if self._options.run_program:
+            # Before the stack itself is deleted.
+            self._registrations.finish_stack_outputs(succeeded=True)
+            await self._delete(self._registered_and_old())
+            return
         targets = self._options.targets
         missing = sorted(targets.literals - self._known()) if targets else []
         kept = self._needed_by_failed()
+        await self._delete([state for state in self._remaining() if state.urn not in kept])
+        self._refuse_unknown(missing)
+
+    def _registered_and_old(self) -> list[ResourceState]:
+        """Everything that exists: what the program has declared, and old resources that it has not."""
+        generator = self._generator
+        registered = [s for s in self._executor.states.values() if s.urn not in generator.skipped_creates]
+        return [*registered, *self._remaining()]
+
+    def _remaining(self) -> list[ResourceState]:
+        """The old resources that the program has not declared, and those that were replaced and still exist."""
         generator = self._generator
 
         def remains(state: ResourceState) -> bool:
@@ -243,8 +277,7 @@ class DeploymentRun:
                 return id(state) not in generator.pending_deletion
             return not generator.is_operated_on(state.urn)
 
-        await self._delete([state for state in self._states if remains(state) and state.urn not in kept])
-        self._refuse_unknown(missing)
+        return [state for state in self._states if remains(state)]
 
     def _needed_by_failed(self) -> set[str]:
         """The dependencies of the failed resources, which keep their old states."""

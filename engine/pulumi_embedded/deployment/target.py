@@ -36,6 +36,8 @@ class Target:
     toolchain: Toolchain
     environment: dict[str, str]
     stack_outputs: StackOutputs
+    client: str = ""
+    """The gRPC address of the driver that runs an inline program; empty for a program that the engine starts."""
     disabled_default_providers: frozenset[str] = frozenset()
     plugins: Sequence[ProjectPlugin] = ()
     """The provider plugins that Pulumi.yaml names."""

@@ -24,15 +24,16 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 class EventStream:
-    """Writes every event as a line of JSON."""
+    """Writes every event as a line of JSON; with `with_internal`, those of default providers too."""
 
-    def __init__(self, out: Writer) -> None:
+    def __init__(self, out: Writer, *, with_internal: bool = False) -> None:
         self._out = out
+        self._with_internal = with_internal
         self._sequence = 0
 
     def __call__(self, event: Event) -> None:
         """Write the event."""
-        document = event_json(event)
+        document = event_json(event, with_internal=self._with_internal)
         if document is not None:
             self._write(document)
 
@@ -47,7 +48,7 @@ class EventStream:
         self._out.flush()
 
 
-def event_json(event: Event) -> dict[str, Any] | None:
+def event_json(event: Event, *, with_internal: bool = False) -> dict[str, Any] | None:
     """The event as the CLI writes it; None for one that it does not write."""
     if isinstance(event, Diagnostic):
         return None if event.severity == "debug" else {"diagnosticEvent": _diagnostic(event)}
@@ -64,7 +65,7 @@ def event_json(event: Event) -> dict[str, Any] | None:
                 "result": event.result,
             }
         }
-    if event.step.internal:
+    if event.step.internal and not with_internal:
         return None
     if isinstance(event, StepFails):
         metadata = _metadata(event.step, event.step.op)

@@ -139,6 +139,8 @@ class StepGenerator:
     async def _steps(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
         transition = Transition(goal, old, new, await self._provider_of(new), self.events)
         urn = new.urn
+        if self.options.run_program and (steps := self._steps_to_keep(old, new)):
+            return steps
         if not self.selection.includes(new):
             return self._steps_untargeted(old, new)
         previous_id = (old.import_id or old.id) if old else ""
@@ -160,6 +162,23 @@ class StepGenerator:
             # While the provider compared, the replacement of a dependency came to include this resource.
             return self._steps_to_recreate(old, new)
         return await self._steps_for_diff(transition, old, diff)
+
+    def _steps_to_keep(self, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        """The step that leaves a resource as it is until the program's end, where it is deleted.
+
+        None for components and providers, which the program configures anew.
+        """
+        urn = new.urn
+        skips = any(dependency in self.skipped_creates for dependency in new.dependency_urns)
+        if not skips and (not new.custom or urns.is_provider_type(new.type)):
+            return []
+        if skips or old is None:
+            self.skipped_creates.add(urn)
+            new.outputs = old.outputs if old else {}
+            return [SkippedCreate(None, new)]
+        self.decided[urn] = "same"
+        new.inputs = old.inputs
+        return [Same(old, new)]
 
     def _is_checked_as_new(self, urn: str, old: ResourceState | None) -> bool:
         return old is None or old.external or urn in self.deletes or self.options.forces_replacement(urn, old)

@@ -22,6 +22,8 @@ class Options:
     """The number of operations that may run at once; 0 is unlimited."""
     refresh: bool = False
     continue_on_error: bool = False
+    run_program: bool = False
+    """In a destroy: run the program first, for its hooks and for the configuration of its providers."""
     targets: Targets | None = None
     """The resources that `--target` names; None if it was not given."""
     target_dependents: bool = False
