@@ -8,17 +8,7 @@ from .engines import CLI, EMBEDDED
 from .runs import HERE, PROGRAMS, declared, differences, recorded, run
 
 AWAITED = {
-    "hooks": "transforms and hooks",
-    "hooks_that_fail": "transforms and hooks",
-    "error_hooks": "transforms and hooks",
-    "transforms": "transforms and hooks",
-    "invoke_transforms": "transforms and hooks",
-    "program_exits": "sys.exit(0) is the end of the program",
-    "automation": "the Automation API",
-    "secret_config": "objects among secrets in `config --json --show-secrets`",
-    "config_many": "`config set-all` and `config rm-all`",
-    "flags_people_type": "booleans with a value, global flags anywhere",
-    "stack_commands": "`stack ls` counts resources, `stack rename`",
+    "invoke_transforms": "transforms of invokes",
     "import_by_id": "`import TYPE NAME ID`, and components in an import file",
     "import_file": "`import TYPE NAME ID`, and components in an import file",
     "secret_outputs": "`stack output` prints JSON without spaces",
