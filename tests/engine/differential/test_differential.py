@@ -16,11 +16,11 @@ AWAITED = {
     "text_of_failures": "what a person sees",
     "refresh_always": "the counts and events of a refresh before an update",
     "refresh_first": "the counts and events of a refresh before an update",
-    "pending_replacement": "a pending replacement is not compared again",
 }
 """Programs that the embedded engine does not run as the CLI does yet, and why. To be taken out once it does."""
 
 DELIBERATE = {
+    "pending_replacement": "what was deleted before its replacement failed is not deleted once more, as the CLI does",
     "get_missing": "what is got by its id and is not there is refused; the CLI takes it in without outputs",
 }
 """Programs that the embedded engine means to run in another way."""
