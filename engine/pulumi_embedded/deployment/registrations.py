@@ -136,11 +136,8 @@ class Registrations:
         if self.executor.stopped:
             raise ShutDown
         package = urns.package_of(token)
-        if package == BUILTIN_PACKAGE:
-            instance = self.registry.host.builtin
-        else:
-            reference = provider or await self.default_provider(package, version, download_url, token)
-            instance = await self.registry.ensure(reference)
+        reference = provider or await self.default_provider(package, version, download_url, token)
+        instance = await self.registry.ensure(reference)
         try:
             return await instance.invoke(token, args, self.options.preview)
         except ProviderError as error:

@@ -8,7 +8,6 @@ from .engines import CLI, EMBEDDED
 from .runs import HERE, PROGRAMS, declared, differences, recorded, run
 
 AWAITED = {
-    "invoke_transforms": "transforms of invokes",
     "import_by_id": "`import TYPE NAME ID`, and components in an import file",
     "import_file": "`import TYPE NAME ID`, and components in an import file",
     "secret_outputs": "`stack output` prints JSON without spaces",
