@@ -2,6 +2,7 @@
 
 Each folder imports only what is below it:
 
+    automation                           the command for drivers that use the Automation API
     commands                             the command line
     deployment, display                  one deployment of a stack; what is printed of it
     steps                                the goals, the decisions, the steps and the events of a deployment

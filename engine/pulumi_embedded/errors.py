@@ -5,12 +5,13 @@ EngineError
 │   └── StorageFull     nothing was written: the disk is full or the folder is not writable
 ├── LockedError         another engine holds the stack
 ├── ProjectError        Pulumi.yaml, a stack's config file, or a name in them
+│   └── StackNotFound   no stack of this name, no stack selected, or one without a state
 └── SecretsError        a passphrase that is missing or wrong, or a secrets provider that is not a passphrase
 """
 
 
 class EngineError(Exception):
-    """An error with one line for the user; the command line prints it and exits with code 255."""
+    """An error with one line for the user; the command line prints it, and `commands.exit_codes` has its code."""
 
 
 class StateError(EngineError):
@@ -27,6 +28,10 @@ class LockedError(EngineError):
 
 class ProjectError(EngineError):
     """Pulumi.yaml, a stack's config file, a stack name or a config key is missing or malformed."""
+
+
+class StackNotFound(ProjectError):
+    """There is no stack of this name, no stack is selected, or the stack has no state yet."""
 
 
 class SecretsError(EngineError):

@@ -33,6 +33,11 @@ def name_of(urn: str) -> str:
     return urn.split("::", 3)[3]
 
 
+def renamed(urn: str, name: str) -> str:
+    """The URN with another logical name."""
+    return "::".join([*urn.split("::", 3)[:3], name])
+
+
 def package_of(type_: str) -> str:
     """The package of a type or function token: `random` of `random:index/randomId:RandomId`."""
     return type_.partition(":")[0]

@@ -6,6 +6,7 @@ before left; then every step is compared in four respects. What is compared with
 """
 
 import copy
+import io
 import json
 import os
 import re
@@ -16,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pulumi_embedded.commands.operation import Operation
+from pulumi_embedded.commands.workspace import Workspace
+from pulumi_embedded.display.json_events import EventStream
+from pulumi_embedded.steps.options import Options
 
 from tests import warm_python
 from tests.warm_python import PASSPHRASE, SALT
@@ -182,6 +187,23 @@ def _operations(events):
     return found
 
 
+def _metadata(events):
+    """What the events say of each operation on each resource, whole."""
+    found = {}
+    for event in events:
+        for kind in ("resourcePreEvent", "resOutputsEvent"):
+            if kind in event and "pulumi:providers:" not in event[kind]["metadata"]["type"]:
+                step = event[kind]["metadata"]
+                found.setdefault((kind, step["op"], step["urn"]), []).append(_normal(event[kind]))
+    return found
+
+
+def _others(events):
+    """The events that are not about one operation, in their order."""
+    kept = [{k: v for k, v in event.items() if k not in ("sequence", "timestamp")} for event in events]
+    return [_normal(event) for event in kept if not {"resourcePreEvent", "resOutputsEvent"} & set(event)]
+
+
 def _diagnostics(diagnostics):
     """The errors and warnings; what a process printed while it was interrupted is none."""
     kept = [d["message"] for d in diagnostics if d["severity"] != "info#err"]
@@ -271,6 +293,7 @@ def test_events(steps, name):
             summary.pop("resourceChanges")
     else:
         assert found == expected
+        assert _metadata(events) == _metadata(recorded)
     assert summaries[0] == summaries[1]
 
 
@@ -290,3 +313,35 @@ def test_json_document(steps, name):
 @pytest.mark.parametrize("name", [name for name in STEPS if isinstance(_recorded(name).get("stdout"), list)])
 def test_text(steps, name):
     assert _text_lines(steps[name].stdout.splitlines()) == _text_lines(_recorded(name)["stdout"])
+
+
+# --- event logs -------------------------------------------------------------------------------------------------------
+
+
+def test_the_events_of_a_preview_are_those_of_the_clis_event_log(tmp_path, monkeypatch):
+    """`preview --json` prints a document; the events behind it are in the log of `--event-log` alone."""
+    folder = tmp_path / "program"
+    shutil.copytree(GOLDEN / "program", folder)
+    shutil.copyfile(GOLDEN / "event_logs" / "program.py", folder / "__main__.py")
+    (folder / "Pulumi.dev.yaml").write_text(f"encryptionsalt: {SALT}\n")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path}")
+    workspace = Workspace.open(folder)
+    workspace.backend.create(workspace.reference("dev"))
+    stack = workspace.stack("dev")
+    stack.config.set("region", "r", None)
+    stack.config.set("token", TOKEN, stack.crypter.encrypt)
+    stack.config.save()
+    for log in sorted((GOLDEN / "event_logs").glob("*.json")):
+        recorded = json.loads(log.read_text())
+        for key, value in recorded["env"].items():
+            monkeypatch.setenv(key, value)
+        out = io.StringIO()
+        stream = EventStream(out)
+        operation = Operation(stack, "update", Options(preview=True), [stream])
+        outcome = operation.preview() if recorded["command"].startswith("pulumi preview") else operation.execute()
+        stream.close()
+        events = _events(out.getvalue())
+        assert outcome.result == "succeeded"
+        assert _metadata(events) == _metadata(recorded["events"])
+        assert _others(events) == _others(recorded["events"])

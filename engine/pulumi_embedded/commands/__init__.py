@@ -1,1 +1,1 @@
-"""The command line. `workspace` finds project and stack, `operation` runs a deployment under the stack's lock."""
+"""The command line. `workspace` finds project and stack, `operation` runs a deployment, `presentation` shows it."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
+from pulumi_embedded.commands.exit_codes import FAILED, INTERNAL_ERROR, INTERRUPTED, exit_code_of
+from pulumi_embedded.commands.forgiving import ForgivingCommand
+from pulumi_embedded.commands.global_flags import accept_global_flags, is_non_interactive
 from pulumi_embedded.errors import EngineError
 
 if TYPE_CHECKING:
@@ -16,13 +19,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-DEPLOYMENT_FAILED: Final = 1
-"""Exit code of a deployment that failed."""
-INTERRUPTED: Final = 130
-"""Exit code of a command that was interrupted."""
-REFUSED: Final = 255
-"""Exit code of a command that did not start."""
 
 stack_option = click.option(
     "-s", "--stack", "stack_name", help="The name of the stack to operate on. Defaults to the current stack."
@@ -36,10 +32,10 @@ class DeploymentFailed(Exception):
 
 
 def command(name: str) -> Callable[[Callable[P, R]], click.Command]:
-    """Make a function a command with `report_errors`."""
+    """Make a function a command with the global flags and `report_errors`."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
-        return click.command(name)(report_errors(function))
+        return click.command(name, cls=ForgivingCommand)(accept_global_flags(report_errors(function)))
 
     return decorate
 
@@ -52,11 +48,16 @@ def report_errors(function: Callable[P, R]) -> Callable[P, None]:
         try:
             function(*args, **kwargs)
         except DeploymentFailed:
-            sys.exit(DEPLOYMENT_FAILED)
+            sys.exit(FAILED)
         except EngineError as error:
             click.echo(f"error: {error}", err=True)
-            sys.exit(REFUSED)
+            sys.exit(exit_code_of(error))
+        except OSError as error:
+            # A file that the user named, or that the engine may not read or write.
+            click.echo(f"error: {error.filename or 'a file or connection'}: {error.strerror or error}", err=True)
+            sys.exit(FAILED)
         except KeyboardInterrupt:
+            click.echo("error: interrupted", err=True)
             sys.exit(INTERRUPTED)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
@@ -68,11 +69,11 @@ def report_errors(function: Callable[P, R]) -> Callable[P, None]:
                 "(set PULUMI_EMBEDDED_DEBUG=1 for the traceback)",
                 err=True,
             )
-            sys.exit(REFUSED)
+            sys.exit(INTERNAL_ERROR)
 
     return run
 
 
 def may_ask() -> bool:
-    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` (of `main`) was not given."""
-    return sys.stdin.isatty() and not click.get_current_context().find_root().params["non_interactive"]
+    """Whether there is a terminal to ask for confirmation in, and `--non-interactive` was not given."""
+    return sys.stdin.isatty() and not is_non_interactive()

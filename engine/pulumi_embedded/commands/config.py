@@ -10,8 +10,12 @@ from typing import Any
 import click
 
 from pulumi_embedded.commands.command import command, json_option, may_ask, report_errors, stack_option
+from pulumi_embedded.commands.config_sets import env, refresh, rm_all, set_all
+from pulumi_embedded.commands.forgiving import ForgivingGroup
+from pulumi_embedded.commands.global_flags import accept_global_flags
 from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.storage.likely_secrets import looks_like_secret
 
 _path_option = click.option("--path", "path", is_flag=True, help="The key is a path into an object or a list.")
 
@@ -26,10 +30,17 @@ _path_option = click.option("--path", "path", is_flag=True, help="The key is a p
 def set_(key: str, value: str | None, stack_name: str | None, path: bool, secret: bool, plaintext: bool) -> None:
     """Set a configuration value; without VALUE, it is read from standard input."""
     stack = Workspace.open(Path.cwd()).stack(stack_name)
+    if secret and plaintext:
+        raise ProjectError("pass either --secret or --plaintext, not both")
     if value is None:
         value = click.prompt("value", hide_input=secret) if may_ask() else sys.stdin.read().rstrip("\n")
-    encrypt = stack.crypter.encrypt if secret and not plaintext else None
-    stack.config.set(key, value or "", encrypt, path=path)
+    value = value or ""
+    if not secret and not plaintext and looks_like_secret(key.rpartition(":")[2], value):
+        raise ProjectError(
+            f"config value for '{key}' looks like a secret; rerun with --secret to encrypt it, or --plaintext if you "
+            "meant to store in plaintext"
+        )
+    stack.config.set(key, value, stack.crypter.encrypt if secret else None, path=path)
     stack.config.save()
 
 
@@ -41,14 +52,10 @@ def set_(key: str, value: str | None, stack_name: str | None, path: bool, secret
 def get(key: str, stack_name: str | None, path: bool, as_json: bool) -> None:
     """Print a single configuration value, decrypted if it is a secret."""
     stack = Workspace.open(Path.cwd()).stack(stack_name)
-    value = stack.config.get(key, stack.decrypt, path=path)
-    if value is None:
+    described = stack.config.describe(key, stack.decrypt, path=path)
+    if described is None:
         raise ProjectError(f"configuration key '{key}' not found for stack '{stack.name}'")
-    if as_json:
-        secret = stack.config.is_secret(key, path=path)
-        click.echo(json.dumps({"value": value, "secret": secret}, indent=2))
-    else:
-        click.echo(value)
+    click.echo(json.dumps(described, indent=2) if as_json else described["value"])
 
 
 @command("rm")
@@ -62,10 +69,17 @@ def rm(key: str, stack_name: str | None, path: bool) -> None:
     stack.config.save()
 
 
-@click.group("config", commands=[set_, get, rm], invoke_without_command=True)
+@click.group(
+    "config",
+    cls=ForgivingGroup,
+    commands=[set_, get, rm, set_all, rm_all, refresh, env],
+    other_names={"delete": "rm", "remove": "rm"},
+    invoke_without_command=True,
+)
 @stack_option
 @json_option
 @click.option("--show-secrets", is_flag=True, help="Show secret values in plaintext.")
+@accept_global_flags
 @click.pass_context
 @report_errors
 def config(context: click.Context, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
@@ -76,17 +90,14 @@ def config(context: click.Context, stack_name: str | None, as_json: bool, show_s
 
 def _list(stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
     stack = Workspace.open(Path.cwd()).stack(stack_name)
-    rows: dict[str, Any] = {}
-    for key in stack.config.keys():  # noqa: SIM118 (not a mapping)
-        secret = stack.config.is_secret(key)
-        hidden = secret and not show_secrets
-        rows[key] = {"value": None if hidden else stack.config.get(key, stack.decrypt), "secret": secret}
+    rows: dict[str, dict[str, Any]] = {
+        key: stack.config.describe(key, stack.decrypt if show_secrets else None) or {}
+        for key in stack.config.keys()  # noqa: SIM118 (not a mapping)
+    }
     if as_json:
-        click.echo(
-            json.dumps({key: {k: v for k, v in row.items() if v is not None} for key, row in rows.items()}, indent=2)
-        )
+        click.echo(json.dumps(rows, indent=2))
         return
     width = max([len("KEY"), *(len(key) for key in rows)])
     click.echo(f"{'KEY':<{width}}  VALUE")
     for key, row in rows.items():
-        click.echo(f"{key:<{width}}  {'[secret]' if row['value'] is None else row['value']}")
+        click.echo(f"{key:<{width}}  {row.get('value', '[secret]')}")

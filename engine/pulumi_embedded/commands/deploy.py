@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
 
+from pulumi_embedded import urn as urns
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
+from pulumi_embedded.commands.display_flags import accept_display_flags
+from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
 from pulumi_embedded.commands.operation import Operation
+from pulumi_embedded.commands.presentation import confirm, execute_shown, preview_shown
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
-from pulumi_embedded.display.json_events import EventStream, PreviewDigest
-from pulumi_embedded.display.plain import PlainDisplay, output_lines
-from pulumi_embedded.display.stdout import StandardOutput
-from pulumi_embedded.errors import EngineError
+from pulumi_embedded.errors import EngineError, StackNotFound
+from pulumi_embedded.providers.plugins import DYNAMIC_PACKAGE
+from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.imports import parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
-from pulumi_embedded.values import plain_properties
+from pulumi_embedded.storage.project import Project
 
 Command: TypeAlias = Callable[..., Any]
 
@@ -40,7 +40,12 @@ _parallel = click.option(
     help="Allow this many resource operations to run in parallel at once; 0, the default, is unlimited.",
 )
 _refresh = click.option(
-    "-r", "--refresh", "refresh", is_flag=True, help="Refresh the state of the stack's resources first."
+    "-r",
+    "--refresh",
+    "refresh",
+    is_flag=True,
+    default=None,
+    help="Refresh the state of the stack's resources first; by default as `options.refresh` in Pulumi.yaml says.",
 )
 _target = click.option(
     "-t",
@@ -52,17 +57,58 @@ _target = click.option(
 _target_dependents = click.option(
     "--target-dependents", is_flag=True, help="Operate also on the resources that depend on a --target."
 )
+_exclude = click.option(
+    "-x",
+    "--exclude",
+    "excludes",
+    multiple=True,
+    help="Do not operate on the resource with this URN; may be repeated. The wildcards * and ** are supported.",
+)
+_exclude_dependents = click.option(
+    "--exclude-dependents", is_flag=True, help="Exclude also the resources that depend on an --exclude."
+)
+_target_replace = click.option(
+    "--target-replace",
+    "target_replaces",
+    multiple=True,
+    help="Replace the resource with this URN, and operate on no other: --target and --replace in one.",
+)
 _replace = click.option(
     "--replace", "replaces", multiple=True, help="Replace the resource with this URN even if nothing differs."
 )
 _continue = click.option(
     "--continue-on-error", is_flag=True, help="Continue with independent resources after an error."
 )
+_run_program = click.option(
+    "--run-program",
+    is_flag=True,
+    help="In a destroy, run the program first: for its hooks, and for the configuration of its providers.",
+)
 _no_changes = click.option("--expect-no-changes", is_flag=True, help="Return an error if any changes occur.")
 _message = click.option("-m", "--message", default="", help="A message to store in the stack's history.")
 _show_secrets = click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
 _policy = click.option("--policy-pack", "policy_packs", multiple=True, hidden=True)
-_color = click.option("--color", type=click.Choice(["auto", "always", "never", "raw"]), hidden=True)
+_suppress_outputs = click.option("--suppress-outputs", is_flag=True, help="Do not show the stack's outputs.")
+_config_file = click.option(
+    "--config-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Use the configuration in this file instead of the stack's.",
+)
+_client = click.option(
+    "--client", default="", hidden=True, help="The address of the driver that runs an inline program."
+)
+_event_log = click.option(
+    "--event-log", default="", hidden=True, help="Write every event to this file, or to a gRPC address tcp://…."
+)
+_config = click.option(
+    "-c",
+    "--config",
+    "config",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Config to use during the operation and save to the stack's config file; may be repeated.",
+)
+_config_path = click.option("--config-path", is_flag=True, help="The keys of --config are paths.")
 
 
 def _all_of(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -83,26 +129,49 @@ _common = _all_of(
     _parallel,
     _target,
     _target_dependents,
+    _exclude,
     _continue,
     _no_changes,
+    _message,
     _show_secrets,
+    _suppress_outputs,
+    _run_program,
     _policy,
-    _color,
+    _config,
+    _config_path,
+    _config_file,
+    _client,
+    _event_log,
+    accept_display_flags,
 )
-_executing = _all_of(yes_option, _skip_preview, _preview_only, _message)
+_executing = _all_of(yes_option, _skip_preview, _preview_only)
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _save_config(stack: Stack, given: dict[str, Any]) -> None:
+    for pair in given["config"]:
+        key, _, value = pair.partition("=")
+        stack.config.set(key, value, None, path=given["config_path"])
+    if given["config"]:
+        stack.config.save()
+
+
+def _options(given: dict[str, Any], project: Project) -> Options:
     if given.get("policy_packs"):
         raise EngineError("policy packs are not supported by pulumi-embedded; run them with the Pulumi CLI")
-    targets, replaces = given["targets"], given.get("replaces", ())
+    if given["targets"] and given.get("excludes"):
+        raise EngineError("--target and --exclude cannot be used together")
+    both = given.get("target_replaces", ())
+    targets, replaces = (*given["targets"], *both), (*given.get("replaces", ()), *both)
+    excludes = given.get("excludes", ())
     return Options(
         preview=True,
         parallel=given["parallel"],
-        refresh=given.get("refresh", False),
+        refresh=project.refresh_always if given.get("refresh") is None else given["refresh"],
         continue_on_error=given["continue_on_error"],
-        target_dependents=given["target_dependents"],
         targets=Targets(targets) if targets else None,
+        target_dependents=given["target_dependents"],
+        excludes=Targets(excludes) if excludes else None,
+        exclude_dependents=given.get("exclude_dependents", False),
         replace_targets=Targets(replaces) if replaces else None,
         imports=given.get("imports", ()),
         protect_imports=given.get("protect", True),
@@ -113,10 +182,12 @@ def _options(given: dict[str, Any]) -> Options:
 @_common
 @_refresh
 @_replace
+@_target_replace
+@_exclude_dependents
 def preview(**given: Any) -> None:
     """Show a preview of updates to a stack's resources."""
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    _end(_preview(Operation(stack, "update", _options(given)), given), given)
+    outcome, _ = preview_shown(_operation("update", given), given)
+    _end(outcome, given)
 
 
 @command("up")
@@ -124,6 +195,8 @@ def preview(**given: Any) -> None:
 @_executing
 @_refresh
 @_replace
+@_target_replace
+@_exclude_dependents
 def up(**given: Any) -> None:
     """Create or update the resources in a stack."""
     _deploy("update", given)
@@ -132,6 +205,7 @@ def up(**given: Any) -> None:
 @command("refresh")
 @_common
 @_executing
+@_exclude_dependents
 @click.option("--clear-pending-creates", is_flag=True, help="Clear all pending creates, dropping them from the state.")
 def refresh(**given: Any) -> None:
     """Refresh the resources in a stack."""
@@ -142,42 +216,111 @@ def refresh(**given: Any) -> None:
 @_common
 @_executing
 @_refresh
+@click.option("--exclude-protected", is_flag=True, help="Destroy all resources but those that are protected.")
 @click.option("--remove", is_flag=True, help="Remove the stack after all its resources have been deleted.")
 def destroy(**given: Any) -> None:
     """Destroy all existing resources in a stack."""
+    if given["exclude_protected"]:
+        _destroy_unprotected(given)
+        return
     stack = _deploy("destroy", given)
-    if given["remove"] and not given["preview_only"]:
-        stack.backend.remove(stack.reference)
-        stack.workspace.select(None)
+    if given["remove"] and not given["preview_only"] and not given["targets"]:
+        _remove(stack)
+
+
+def _destroy_unprotected(given: dict[str, Any]) -> None:
+    if given["targets"]:
+        raise EngineError("--target and --exclude-protected cannot be used together")
+    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
+    _recover(stack)
+    snapshot = stack.load()
+    if snapshot is None:
+        raise StackNotFound(f"the stack '{stack.name}' has no state yet")
+    protected = [state for state in snapshot.resources if state.protect]
+    kept = DependencyGraph(snapshot.resources).closure(protected, dependencies=True)
+    rest = f"{len(kept)} resources that are protected, or that protected ones need, are still in the stack"
+    if kept and all(state.urn in kept for state in snapshot.resources):
+        _say(given, f"There are no unprotected resources to destroy; {rest}.")
+        return
+    given["excludes"] = (*given["excludes"], *kept)
+    _deploy("destroy", given)
+    if given["preview_only"]:
+        return
+    if kept:
+        _say(given, f"All unprotected resources were destroyed; {rest}.")
+    elif given["remove"]:
+        _remove(stack)
+
+
+def _remove(stack: Stack) -> None:
+    stack.backend.remove(stack.reference)
+    stack.workspace.select(None)
+
+
+def _say(given: dict[str, Any], line: str) -> None:
+    if not given["as_json"]:
+        click.echo(line)
 
 
 @command("import")
+@click.argument("type_", metavar="[TYPE]", required=False)
+@click.argument("name", required=False)
+@click.argument("id_", metavar="[ID]", required=False)
 @_common
 @_executing
 @click.option(
     "--file",
     "path",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    required=True,
     help="The path to a JSON-encoded file containing a list of resources to import.",
 )
+@click.option("--parent", metavar="NAME=URN", help="The name and URN of the parent resource.")
+@click.option("--provider", metavar="NAME=URN", help="The name and URN of the provider to use.")
+@click.option("--properties", default="", help="The inputs to keep, separated by commas.")
 @click.option(
-    "--protect",
-    type=bool,
-    is_flag=False,
-    flag_value=True,
+    "--protect/--no-protect",
     default=True,
     help="Protect imported resources from deletion; --protect=false does not.",
 )
-@click.option("--generate-code", type=bool, is_flag=False, flag_value=True, hidden=True, help="No code is written.")
+@click.option("--generate-code", is_flag=True, hidden=True, help="No code is written.")
+@click.option(
+    "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="Where no code is written."
+)
 def import_(**given: Any) -> None:
-    """Import existing resources into a stack."""
-    try:
-        document = json.loads(given["path"].read_text())
-    except ValueError as error:
-        raise EngineError(f"{given['path']}: {error}") from None
-    given["imports"] = list(parse_import_file(document))
+    """Import the existing resource of a TYPE and an ID as NAME, or those that a file lists, into a stack."""
+    given["imports"] = list(parse_import_file(_import_document(given)))
     _deploy("resource-import", given)
+    if given["out"] is not None:
+        given["out"].write_text("# The declarations of imported resources are written by the Pulumi CLI only.\n")
+
+
+def _import_document(given: dict[str, Any]) -> object:
+    type_, name, id_, path = given["type_"], given["name"], given["id_"], given["path"]
+    if path is not None:
+        if type_ is not None:
+            raise EngineError("pass either --file or TYPE NAME ID, not both")
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise EngineError(f"{path}: {error}") from None
+    if id_ is None:
+        raise EngineError("pass the TYPE, NAME and ID of the resource to import, or a list of resources with --file")
+    if urns.package_of(type_) == DYNAMIC_PACKAGE:
+        raise EngineError(
+            f"{type_} is a dynamic resource, which cannot be read by its id alone: import it with --file and its "
+            "inputs and outputs; for GPU clusters, `gpufleet import` writes that file"
+        )
+    table: dict[str, str] = {}
+    resource: dict[str, Any] = {"type": type_, "name": name, "id": id_}
+    for key in ("parent", "provider"):
+        if given[key] is not None:
+            label, equals, urn = given[key].partition("=")
+            if not equals or not urn:
+                raise EngineError(f"--{key} must be in the form NAME=URN")
+            table[label] = urn
+            resource[key] = label
+    resource["properties"] = [part for part in given["properties"].split(",") if part]
+    return {"nameTable": table, "resources": [resource]}
 
 
 @command("cancel")
@@ -197,84 +340,54 @@ def cancel(name: str | None, stack_name: str | None, yes: bool) -> None:
         click.echo(f"The stack '{stack.name}' is not locked.")
 
 
-def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
-    stack = Workspace.open(Path.cwd()).stack(given["stack_name"])
-    operation = Operation(
+def _operation(kind: Kind, given: dict[str, Any]) -> Operation:
+    stack = Workspace.open(Path.cwd()).stack(given["stack_name"], given["config_file"])
+    _save_config(stack, given)
+    options = _options(given, stack.workspace.project)
+    options.run_program = kind == "destroy" and given["run_program"]
+    if given["run_program"] and (kind == "refresh" or options.refresh):
+        raise EngineError("a refresh with --run-program is not supported by pulumi-embedded; use the Pulumi CLI for it")
+    return Operation(
         stack,
         kind,
-        _options(given),
+        options,
         message=given["message"],
         clear_pending_creates=given.get("clear_pending_creates", False),
+        client=given["client"],
+        event_log=given["event_log"],
     )
-    note = stack.backend.recover(stack.reference)
-    if note:
-        click.echo(f"warning: {note}", err=True)
+
+
+def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
+    operation = _operation(kind, given)
+    stack = operation.stack
+    _recover(stack)
     if given["preview_only"]:
-        _end(_preview(operation, given), given)
+        outcome, _ = preview_shown(operation, given)
+        _end(outcome, given)
         return stack
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
-            raise EngineError(
+            raise NotConfirmed(
                 "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
             )
-        outcome = _preview(operation, given)
+        outcome, details = preview_shown(operation, given)
         if outcome.result != "succeeded":
             raise DeploymentFailed
-        if not given["yes"] and not click.confirm(f"Do you want to perform this {kind}?"):
-            raise EngineError("confirmation declined, not proceeding")
-    _end(_execute(operation, given), given)
+        if not given["yes"]:
+            confirm(kind, [] if given["show_diff"] else details)
+    _end(execute_shown(operation, given), given)
     return stack
 
 
-def _preview(operation: Operation, given: dict[str, Any]) -> Outcome:
-    if given["as_json"]:
-        digest = PreviewDigest()
-        operation.listeners = [digest]
-        outcome = operation.preview()
-        click.echo(json.dumps(digest.document(), indent=4, ensure_ascii=False))
-        return outcome
-    with _display(operation, given, preview=True):
-        return operation.preview()
-
-
-def _execute(operation: Operation, given: dict[str, Any]) -> Outcome:
-    if given["as_json"]:
-        stream = EventStream(StandardOutput())
-        operation.listeners = [stream]
-        outcome = operation.execute()
-        stream.close()
-        return outcome
-    with _display(operation, given, preview=False):
-        outcome = operation.execute()
-    if operation.kind == "update":
-        outputs = plain_properties(outcome.outputs) if given["show_secrets"] else outcome.outputs
-        StandardOutput().write("".join(f"{line}\n" for line in output_lines(outputs)))
-    return outcome
-
-
-@contextlib.contextmanager
-def _display(operation: Operation, given: dict[str, Any], *, preview: bool) -> Generator[None]:
-    """Show the operation as a live table in a terminal, and as plain lines elsewhere."""
-    name, show_diff = operation.stack.name, given["show_diff"]
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        operation.listeners = [
-            PlainDisplay(StandardOutput(), operation.kind, name, preview=preview, show_diff=show_diff)
-        ]
-        yield
-        return
-    from pulumi_embedded.display.live import LiveDisplay
-
-    display = LiveDisplay(operation.kind, name, preview=preview, show_diff=show_diff)
-    operation.listeners = [display]
-    try:
-        yield
-    finally:
-        display.close()
+def _recover(stack: Stack) -> None:
+    note = stack.backend.recover(stack.reference)
+    if note:
+        click.echo(f"warning: {note}", err=True)
 
 
 def _end(outcome: Outcome, given: dict[str, Any]) -> None:
     if outcome.result != "succeeded":
         raise DeploymentFailed
     if given["expect_no_changes"] and any(op != "same" and count for op, count in outcome.changes.items()):
-        click.echo("error: no changes were expected but changes occurred", err=True)
-        raise DeploymentFailed
+        raise UnexpectedChanges("no changes were expected, but there are some")

@@ -13,12 +13,17 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from pulumi_embedded.deployment.language import find_python
+from pulumi_embedded.commands.exit_codes import INTERRUPTED
+from pulumi_embedded.deployment.requests import satisfies
 from pulumi_embedded.deployment.run import DeploymentRun
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
-from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.deployment.toolchain import find_toolchain
+from pulumi_embedded.display.event_log import event_log
+from pulumi_embedded.errors import EngineError, ProjectError
 from pulumi_embedded.steps.events import Events, Listener
+from pulumi_embedded.steps.selection import unknown_targets
 from pulumi_embedded.storage.history import Update
+from pulumi_embedded.storage.snapshot import ENGINE_VERSION
 from pulumi_embedded.storage.stack_reference import ORGANIZATION
 from pulumi_embedded.values import Secret
 
@@ -31,9 +36,6 @@ if TYPE_CHECKING:
     from pulumi_embedded.storage.journal import Journal
     from pulumi_embedded.storage.snapshot import Snapshot
 
-
-TERMINATED: Final = 130
-"""The exit code after a second interrupt, which does not wait for anything."""
 
 _CREDENTIAL: Final = re.compile(
     r"(?i)(api_?key|access_?key|private_?key|token|password|passphrase|secret|credentials?)$"
@@ -51,11 +53,16 @@ class Operation:
     listeners: list[Listener] = field(default_factory=list[Listener])
     message: str = ""
     clear_pending_creates: bool = False
+    client: str = ""
+    """The gRPC address of the driver that runs an inline program, if one does."""
+    event_log: str = ""
+    """Where every event is written to: a path, or `tcp://<host>:<port>`."""
 
     def preview(self) -> Outcome:
         """Run the deployment as a preview, which writes nothing. Raises EngineError."""
         options = replace(self.options, preview=True)
         snapshot = self.stack.load()
+        self._refuse_unknown_targets(snapshot)
         return self._run(options, snapshot, None, None)
 
     def execute(self) -> Outcome:
@@ -65,6 +72,7 @@ class Operation:
         with stack.backend.lock(stack.reference) as lock:
             started = int(time.time())
             snapshot = stack.load()
+            self._refuse_unknown_targets(snapshot)
             # As in the CLI: without a passphrase, a secret output could only be refused after its resource was created.
             crypter = stack.crypter
             journal = stack.backend.start_journal(stack.reference, snapshot, crypter)
@@ -91,24 +99,40 @@ class Operation:
             )
         return outcome
 
+    def _refuse_unknown_targets(self, snapshot: Snapshot | None) -> None:
+        """Refuse to refresh or destroy what is not in the state; an update may create what it targets."""
+        if self.kind in ("refresh", "destroy"):
+            known = [state.urn for state in snapshot.resources] if snapshot else []
+            for urn in unknown_targets(self.options, known):
+                raise EngineError(f"no resource named '{urn}' found; quote a URN, so that the shell keeps its $")
+
     def _run(self, options: Options, snapshot: Snapshot | None, journal: Journal | None, lock: Path | None) -> Outcome:
         if snapshot is not None and journal is None:
             # A preview changes states as an update does, so it gets copies.
             snapshot = copy.copy(snapshot)
             snapshot.resources = [replace(state) for state in snapshot.resources]
-        events = Events(list(self.listeners))
-        deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
-        return asyncio.run(_with_signals(deployment, self.kind, events, lock))
+        with event_log(self.event_log) as log:
+            events = Events([*self.listeners, *log])
+            deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
+            return asyncio.run(_with_signals(deployment, self.kind, events, lock))
 
     def _target(self) -> Target:
         stack = self.stack
         project = stack.workspace.project
-        if project.runtime != "python":
+        if project.runtime != "python" and not self.client:
             raise ProjectError(f"{project.path}: the runtime '{project.runtime}' is not supported, only python")
+        version = ENGINE_VERSION.removeprefix("v")
+        if project.required_pulumi_version and not satisfies(project.required_pulumi_version, version):
+            raise ProjectError(
+                f"{project.path}: requiredPulumiVersion is {project.required_pulumi_version!r}, and this engine is "
+                f"compatible with {version}"
+            )
         config = stack.config.for_program(stack.decrypt)
         program = project.program
         directory = program if program.is_dir() else program.parent
-        environment = os.environ | {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
+        toolchain = find_toolchain(project.folder, directory, project.runtime_options)
+        environment = toolchain.environment(os.environ)
+        environment |= {"PULUMI_PROJECT": project.name, "PYTHONUNBUFFERED": "1"}
         for key, value in project.runtime_options.items():
             environment[f"PULUMI_RUNTIME_{key.upper()}"] = str(value)
         hides = stack.can_encrypt
@@ -124,10 +148,12 @@ class Operation:
             root_directory=project.folder,
             program_directory=directory,
             program=program,
-            python=find_python(project.folder, project.runtime_options),
+            toolchain=toolchain,
             environment=environment,
             stack_outputs=stack.workspace.outputs_of,
+            client=self.client,
             disabled_default_providers=_disabled_default_providers(config.values),
+            plugins=project.plugins,
         )
 
 
@@ -154,7 +180,7 @@ async def _with_signals(deployment: DeploymentRun, kind: Kind, events: Events, l
             if lock is not None:
                 lock.unlink(missing_ok=True)
             # The journal lists the operations in progress; the next command reads it.
-            os._exit(TERMINATED)
+            os._exit(INTERRUPTED)
         events.warning(
             "Cancellation requested: waiting for operations in progress, starting no others; "
             "interrupt again to exit at once, which may leave resources that are not in the state"

@@ -1,22 +1,43 @@
-"""`stack` and its subcommands `init`, `ls`, `select`, `rm`, `output`, `export`, `import` and `history`."""
+"""`stack`, which shows one, and its subcommands."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import socket
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pulumi_embedded.commands.command import command, json_option, may_ask, stack_option, yes_option
-from pulumi_embedded.commands.workspace import Workspace
+from pulumi_embedded.commands.command import (
+    command,
+    json_option,
+    may_ask,
+    report_errors,
+    stack_option,
+    yes_option,
+)
+from pulumi_embedded.commands.forgiving import ForgivingGroup
+from pulumi_embedded.commands.global_flags import accept_global_flags
+from pulumi_embedded.commands.tags import tag
+from pulumi_embedded.commands.workspace import Stack, Workspace
+from pulumi_embedded.display.history import time_text, update_json
 from pulumi_embedded.display.json_events import masked
+from pulumi_embedded.display.stack_tree import tree_lines
+from pulumi_embedded.display.stdout import json_text
+from pulumi_embedded.display.updates import update_lines
 from pulumi_embedded.errors import EngineError, StateError
 from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
 from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
-from pulumi_embedded.values import Json, plain, to_checkpoint_json
+from pulumi_embedded.values import Json, plain_properties, to_checkpoint_json
+
+if TYPE_CHECKING:
+    from pulumi_embedded.storage.backend import FileBackend
+    from pulumi_embedded.storage.stack_reference import StackReference
 
 _name_argument = click.argument("name", required=False)
 
@@ -49,9 +70,7 @@ def ls(as_json: bool, all_: bool) -> None:
     current = workspace.selected
     stacks = workspace.backend.stacks(None if all_ else workspace.project.name)
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {"name": reference.name, "current": reference.name == current} for reference in stacks
-        ]
+        rows = [_row(workspace.backend, reference, current) for reference in stacks]
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo("NAME")
@@ -59,6 +78,16 @@ def ls(as_json: bool, all_: bool) -> None:
         own = reference.project == workspace.project.name
         name = reference.name if own else reference.qualified_name
         click.echo(f"{name}{'*' if own and reference.name == current else ''}")
+
+
+def _row(backend: FileBackend, reference: StackReference, current: str | None) -> dict[str, Any]:
+    summary = backend.summary(reference)
+    return {
+        "name": reference.name,
+        "current": reference.name == current,
+        "lastUpdate": time_text(summary.last_update),
+        "resourceCount": summary.resource_count,
+    }
 
 
 @command("select")
@@ -73,6 +102,13 @@ def select(name: str | None, stack_name: str | None, create: bool) -> None:
     if create and not workspace.backend.exists(reference):
         workspace.backend.create(reference)
     workspace.select(workspace.stack(name).reference)
+
+
+@command("unselect")
+def unselect() -> None:
+    """Leave no stack selected."""
+    Workspace.open(Path.cwd()).select(None)
+    click.echo("Stack was unselected")
 
 
 @command("rm")
@@ -99,6 +135,22 @@ def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserv
     click.echo(f"Stack '{chosen.name}' has been removed!")
 
 
+@command("rename")
+@click.argument("new_name")
+@stack_option
+def rename(new_name: str, stack_name: str | None) -> None:
+    """Rename an existing stack."""
+    workspace = Workspace.open(Path.cwd())
+    chosen = workspace.stack(stack_name)
+    new = workspace.reference(new_name)
+    workspace.backend.recover(chosen.reference)
+    workspace.backend.rename(chosen.reference, new)
+    if chosen.config.path.exists():
+        chosen.config.path.replace(workspace.project.stack_config_path(new.name))
+    workspace.select(new)
+    click.echo(f"Renamed {chosen.name} to {new.name}")
+
+
 @command("output")
 @_name_argument
 @stack_option
@@ -107,24 +159,37 @@ def rm(name: str | None, stack_name: str | None, yes: bool, force: bool, preserv
 def output(name: str | None, stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
     """Show a stack's outputs, or the value of the output NAME."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
-    snapshot = chosen.load()
+    values = _outputs(chosen, show_secrets)
+    if name is not None and name not in values:
+        raise StateError(f"current stack does not have output property '{name}'")
+    if name is not None:
+        click.echo(json_text(values[name], indent=2) if as_json else _text(values[name]))
+    elif as_json:
+        click.echo(json_text(values, indent=2))
+    else:
+        _show_outputs(values)
+
+
+def _show_outputs(values: dict[str, Json]) -> None:
+    click.echo(f"Current stack outputs ({len(values)}):")
+    if not values:
+        click.echo("    No output values currently in this stack")
+        return
+    width = max(len("OUTPUT"), *(len(key) for key in values))
+    click.echo(f"    {'OUTPUT':<{width}}  VALUE")
+    for key, value in sorted(values.items()):
+        click.echo(f"    {key:<{width}}  {_text(value)}")
+
+
+def _outputs(chosen: Stack, show_secrets: bool) -> dict[str, Json]:
+    return _outputs_of(chosen.load() if show_secrets else chosen.load_blindly(), show_secrets)
+
+
+def _outputs_of(snapshot: Snapshot | None, show_secrets: bool) -> dict[str, Json]:
     root = snapshot.root() if snapshot else None
     outputs = root.outputs if root else {}
-    if name is not None and name not in outputs:
-        raise StateError(f"current stack does not have output property '{name}'")
-    shown = {key: plain(value) for key, value in outputs.items()} if show_secrets or name else masked(outputs)
-    values = {key: to_checkpoint_json(value, None) for key, value in shown.items()}
-    if name is not None:
-        click.echo(json.dumps(values[name], indent=2) if as_json else _text(values[name]))
-    elif as_json:
-        click.echo(json.dumps(values, indent=2, ensure_ascii=False))
-    elif not values:
-        click.echo("No output values currently in this stack")
-    else:
-        width = max(len("OUTPUT"), *(len(key) for key in values))
-        click.echo(f"Current stack outputs ({len(values)}):\n    {'OUTPUT':<{width}}  VALUE")
-        for key, value in values.items():
-            click.echo(f"    {key:<{width}}  {_text(value)}")
+    shown = plain_properties(outputs) if show_secrets else masked(outputs)
+    return {key: to_checkpoint_json(value, None) for key, value in shown.items()}
 
 
 @command("export")
@@ -143,11 +208,10 @@ def export(stack_name: str | None, path: Path | None, show_secrets: bool) -> Non
     if show_secrets or document.get("deployment") is None:
         snapshot = chosen.load() or Snapshot(manifest=new_manifest())
         document = dump_deployment(snapshot, chosen.crypter_if_any(), show_secrets=show_secrets)
-    text = json.dumps(document, indent=4, ensure_ascii=False)
     if path:
-        path.write_text(text + "\n")
+        path.write_text(json.dumps(document, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
     else:
-        click.echo(text)
+        click.echo(json_text(document, indent=4))
 
 
 @command("import")
@@ -163,27 +227,35 @@ def import_(stack_name: str | None, path: Path | None, force: bool) -> None:
     """Import a deployment from standard in into an existing stack."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
     try:
-        document = json.loads(path.read_text() if path else sys.stdin.read())
+        document = json.loads(path.read_text(encoding="utf-8") if path else sys.stdin.read())
     except ValueError as error:
         raise StateError(f"the input is not an exported deployment: {error}") from None
-    chosen.backend.import_deployment(chosen.reference, document, crypter_of)
+    chosen.backend.import_deployment(chosen.reference, document, crypter_of, lambda: chosen.crypter)
     click.echo("Import complete.")
 
 
 @command("history")
 @stack_option
 @json_option
-def history(stack_name: str | None, as_json: bool) -> None:
+@click.option("--show-secrets", is_flag=True, help="Show the secrets of the configuration in plaintext.")
+@click.option("--page-size", type=click.IntRange(1), default=10, help="The number of updates on a page.")
+@click.option("--page", type=click.IntRange(1), default=1, help="The page to display.")
+@click.option("--full-dates", is_flag=True, help="Show full dates, instead of relative dates.")
+def history(
+    stack_name: str | None, as_json: bool, show_secrets: bool, page_size: int, page: int, full_dates: bool
+) -> None:
     """Display a stack's updates, newest first."""
     chosen = Workspace.open(Path.cwd()).stack(stack_name)
-    updates: list[dict[str, Any]] = list(chosen.backend.history(chosen.reference))
+    everything = chosen.backend.history(chosen.reference)
+    updates: list[dict[str, Any]] = list(itertools.islice(everything, (page - 1) * page_size, page * page_size))
     if as_json:
-        click.echo(json.dumps(updates, indent=2))
+        decrypt = chosen.decrypt if show_secrets else None
+        click.echo(json_text([update_json(update, decrypt) for update in updates], indent=2))
         return
+    if not updates:
+        click.echo("Stack has never been updated")
     for update in updates:
-        counts: dict[str, int] = update.get("resourceChanges") or {}
-        changes = ", ".join(f"{count} {op}" for op, count in counts.items())
-        click.echo(f"{update['kind']}: {update['result']}  {changes}  {update.get('message') or ''}".rstrip())
+        click.echo("\n".join([*update_lines(update, time.time(), full_dates=full_dates), ""]))
 
 
 def _required(name: str | None) -> str:
@@ -196,4 +268,51 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-stack = click.Group("stack", help="Manage stacks.", commands=[init, ls, select, rm, output, export, import_, history])
+@click.group(
+    "stack",
+    cls=ForgivingGroup,
+    commands=[init, ls, select, unselect, rename, rm, output, export, import_, history, tag],
+    other_names={
+        "create": "init",
+        "delete": "rm",
+        "hist": "history",
+        "list": "ls",
+        "new": "init",
+        "remove": "rm",
+        "setup": "init",
+    },
+    invoke_without_command=True,
+)
+@stack_option
+@accept_global_flags
+@click.option("-u", "--show-urns", is_flag=True, help="Display each resource's URN.")
+@click.option("-i", "--show-ids", is_flag=True, help="Display each resource's id.")
+@click.option("--show-name", is_flag=True, help="Display only the stack's name.")
+@click.option("--show-secrets", is_flag=True, help="Show secret outputs in plaintext.")
+@click.pass_context
+@report_errors
+def stack(
+    context: click.Context, stack_name: str | None, show_urns: bool, show_ids: bool, show_name: bool, show_secrets: bool
+) -> None:
+    """Manage stacks; without a subcommand, show the current one."""
+    if context.invoked_subcommand is not None:
+        return
+    chosen = Workspace.open(Path.cwd()).stack(stack_name)
+    if show_name:
+        click.echo(chosen.name)
+        return
+    snapshot = chosen.load() if show_secrets else chosen.load_blindly()
+    click.echo(f"Current stack is {chosen.name}:\n    Managed by {socket.gethostname()}")
+    if snapshot is None:
+        click.echo("    No updates yet; run `pulumi-embedded up`")
+    else:
+        click.echo(f"    Last updated: {snapshot.manifest.time}")
+        click.echo(f"    Pulumi version used: {snapshot.manifest.version}")
+    resources = snapshot.resources if snapshot else []
+    click.echo(f"Current stack resources ({len(resources)}):")
+    if resources:
+        click.echo("\n".join(tree_lines(resources, show_urns=show_urns, show_ids=show_ids)) + "\n")
+        _show_outputs(_outputs_of(snapshot, show_secrets))
+    else:
+        click.echo("    No resources currently in this stack")
+    click.echo("\nUse `pulumi-embedded stack select` to change stack; `pulumi-embedded stack ls` lists known ones")

@@ -7,10 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi_embedded.errors import ProjectError, SecretsError
+from pulumi_embedded.errors import ProjectError, SecretsError, StackNotFound
 from pulumi_embedded.storage.backend import FileBackend
 from pulumi_embedded.storage.project import Project, load_project, select_stack, selected_stack
-from pulumi_embedded.storage.secrets import PASSPHRASE, PassphraseCrypter, crypter_of
+from pulumi_embedded.storage.secrets import PASSPHRASE, PassphraseCrypter, blind_crypter_of, crypter_of
 from pulumi_embedded.storage.stack_config import StackConfig
 from pulumi_embedded.storage.stack_reference import StackReference, backend_folder
 from pulumi_embedded.values import Properties
@@ -44,19 +44,22 @@ class Workspace:
         """The name of the selected stack; None if none is selected."""
         return selected_stack(self.project, self.backend.url)
 
-    def stack(self, name: str | None) -> Stack:
-        """The named stack, or the selected one. Raises ProjectError if there is none."""
+    def stack(self, name: str | None, config_file: Path | None = None) -> Stack:
+        """The named stack, or the selected one; `config_file` replaces its config file.
+
+        Raises StackNotFound.
+        """
         name = name or self.selected
         if not name:
-            raise ProjectError(
+            raise StackNotFound(
                 "no stack selected; please use `pulumi-embedded stack select` to choose one, or pass --stack"
             )
         reference = self.reference(name)
         if not self.backend.exists(reference):
-            raise ProjectError(
+            raise StackNotFound(
                 f"no stack named '{reference.name}' found; create it with `pulumi-embedded stack init {reference.name}`"
             )
-        return Stack(self, reference)
+        return Stack(self, reference, config_file)
 
     def select(self, reference: StackReference | None) -> None:
         """Make the stack the current one; None leaves no stack selected."""
@@ -84,11 +87,11 @@ class Workspace:
 class Stack:
     """One stack, with its configuration and its secrets."""
 
-    def __init__(self, workspace: Workspace, reference: StackReference) -> None:
+    def __init__(self, workspace: Workspace, reference: StackReference, config_file: Path | None = None) -> None:
         self.workspace = workspace
         self.reference = reference
         self.backend = workspace.backend
-        self.config = StackConfig(workspace.project, reference.name)
+        self.config = StackConfig(workspace.project, reference.name, config_file)
 
     @property
     def name(self) -> str:
@@ -98,6 +101,10 @@ class Stack:
     def load(self) -> Snapshot | None:
         """The stack's current state; None if nothing was ever deployed. Raises StateError."""
         return self.backend.load(self.reference, crypter_of)
+
+    def load_blindly(self) -> Snapshot | None:
+        """The stack's current state with `[secret]` for every secret, for which it needs no passphrase."""
+        return self.backend.load(self.reference, blind_crypter_of)
 
     @functools.cached_property
     def _state_salt(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Deletions: the step that deletes a resource, the ones that `--target` selects, and the order in which they run."""
+"""Deletions: the step that deletes a resource, and the order in which they run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pulumi_embedded.steps.steps import Delete, DeleteReplaced, Discard, Discard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.steps.options import Options
     from pulumi_embedded.storage.snapshot import ResourceState
 
 
@@ -23,27 +22,6 @@ def deletion_of(state: ResourceState) -> Step:
     if state.pending_replacement:
         return RemovePendingReplace(state, None)
     return Discard(state, None) if state.external else Delete(state, None)
-
-
-def split_by_targets(steps: Sequence[Step], options: Options, graph: DependencyGraph) -> tuple[list[Step], list[Step]]:
-    """The deletions of targeted resources and of everything that depends on them; and the other deletions."""
-    targets = options.targets
-    if targets is None:
-        return list(steps), []
-    wanted: set[int] = set()
-    for step in steps:
-        if step.urn in targets:
-            wanted.add(id(step.resource))
-            wanted.update(id(state) for state in graph.depending_on(step.resource, (), children=True))
-    chosen = [step for step in steps if id(step.resource) in wanted]
-    return chosen, [step for step in steps if id(step.resource) not in wanted]
-
-
-def outside_targets(steps: Sequence[Step], options: Options) -> list[Step]:
-    """The deletions that `--target` would have to name, or `--target-dependents` to include."""
-    if options.targets is None or options.target_dependents:
-        return []
-    return [step for step in steps if step.urn not in options.targets]
 
 
 async def delete_in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.provider_api import STATUS_PARTIAL_FAILURE, STATUS_UNKNOWN, PluginDied, ProviderError
 from pulumi_embedded.steps.events import Events, StepBegins, StepEnds, StepFails
+from pulumi_embedded.steps.hooks import apply_with_hooks, run_after_hooks
 from pulumi_embedded.steps.reading_steps import Import, ImportReplacement, Read, ReadReplacement, Refresh
 from pulumi_embedded.steps.steps import (
     Create,
@@ -59,6 +60,8 @@ class StepExecutor:
         self._slots = asyncio.Semaphore(options.parallel) if options.parallel else contextlib.nullcontext()
         self.stopped = False
         self.failed = False
+        self.counts_refreshes = False
+        """Whether the changes that refreshes find count as changes; they do in a `refresh` alone."""
         self.maybe_corrupt = False
         self.changes: Counter[str] = Counter()
         self.states: dict[str, ResourceState] = {}
@@ -89,7 +92,7 @@ class StepExecutor:
             raise StepFailed from None
         failure: ProviderError | None = None
         try:
-            await step.apply(self._context)
+            await apply_with_hooks(step, self._context)
         except ProviderError as error:
             failure = error
         partial = failure is not None and failure.status == STATUS_PARTIAL_FAILURE
@@ -105,10 +108,22 @@ class StepExecutor:
         if failure is not None:
             self._fail(step, failure)
             raise StepFailed
+        if step.resource.custom or isinstance(step, Delete):
+            await self.run_after_hooks(step)
         self._succeed(step)
+
+    async def run_after_hooks(self, step: Step) -> None:
+        """Run the hooks after a step, whose effect stays even if one fails, which fails the deployment."""
+        try:
+            await run_after_hooks(step, self._context)
+        except ProviderError as error:
+            self.failed = True
+            self._events.error(str(error), step.urn)
 
     def _keep_state(self, step: Step, new: ResourceState) -> None:
         mark_secret_outputs(new)
+        if "id" in new.additional_secret_outputs:
+            self._events.warning("The 'id' property cannot be made secret.", new.urn)
         self.states[new.urn] = new
         if step.logical or isinstance(step, CreateReplacement | ImportReplacement | ReadReplacement):
             self._registered[new.urn] = step
@@ -127,7 +142,7 @@ class StepExecutor:
 
     def _succeed(self, step: Step) -> None:
         op = step.result_op if isinstance(step, Refresh) else step.op
-        counts = step.logical or isinstance(step, Refresh)
+        counts = step.logical or (isinstance(step, Refresh) and self.counts_refreshes)
         if isinstance(step, Read) and not isinstance(step, ReadReplacement):
             # A read counts as a change only if the outputs differ from the last read.
             old = step.old
@@ -137,17 +152,21 @@ class StepExecutor:
         if self._context.preview or step.resource.custom or isinstance(step, Refresh) or step.op == "delete":
             self._events.emit(StepEnds(step, op, self._context.preview))
 
-    def register_outputs(self, urn: str, outputs: Properties) -> None:
-        """Record the outputs of a component or of the stack. Raises `ProviderError` if it is not registered."""
+    def register_outputs(self, urn: str, outputs: Properties) -> Step:
+        """Record the outputs of a component or of the stack; returns the step that registered it.
+
+        Raises `ProviderError` if it is not registered.
+        """
         step = self._registered.pop(urn, None)
         if step is None or step.new is None:
             raise ProviderError(f"cannot complete a resource '{urn}' whose registration isn't pending")
         if isinstance(step, SkippedCreate):
-            return
+            return step
         step.new.outputs = outputs
         if self._journal is not None and not isinstance(step, Untargeted):
             self._journal.outputs(step.new)
         self._events.emit(StepEnds(step, step.op, self._context.preview))
+        return step
 
     # --- the journal --------------------------------------------------------------------------------------------------
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import shutil
-import sys
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pulumi_embedded.errors import ProjectError
+from pulumi_embedded.providers.child_process import signal_child, start_child
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -61,16 +59,8 @@ class Program:
         cls, python: str, settings: ProgramSettings, environment: Mapping[str, str], events: Events
     ) -> Program:
         """Start the program. The settings contain decrypted config, so they are passed through standard input."""
-        process = await asyncio.create_subprocess_exec(
-            python,
-            "-u",
-            str(_HOST),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            cwd=settings.working_directory,
-            start_new_session=True,
+        process = await start_child(
+            [python, "-u", str(_HOST)], environment, settings.working_directory, stdin=asyncio.subprocess.PIPE
         )
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         program = cls(process, events)
@@ -105,10 +95,10 @@ class Program:
     async def stop(self) -> None:
         """Terminate the program, and kill it if it does not exit; its further output is discarded."""
         self._muted = True
-        for action in (lambda: None, self._process.terminate, self._process.kill):
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    action()
+                if number is not None:
+                    signal_child(self._process, number)
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         for forwarder in self._forwarders:
@@ -116,9 +106,7 @@ class Program:
 
     def kill(self) -> None:
         """Kill the program."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        signal_child(self._process, signal.SIGKILL)
 
 
 async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
@@ -135,21 +123,3 @@ async def lines_of(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         await asyncio.sleep(0)
     if rest:
         yield rest.decode(errors="replace")
-
-
-def find_python(program_directory: Path, runtime_options: Mapping[str, Any]) -> str:
-    """The Python that runs the program: that of `runtime.options.virtualenv`, or the one that runs the engine.
-
-    Raises ProjectError if that virtual environment has no Python.
-    """
-    virtualenv = runtime_options.get("virtualenv")
-    if not virtualenv:
-        return sys.executable
-    folder = program_directory / str(virtualenv)
-    candidate = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not candidate.exists():
-        raise ProjectError(
-            f"Pulumi.yaml names the virtual environment {virtualenv}, but there is no Python in {folder}; "
-            "create it, or remove `runtime.options.virtualenv`"
-        )
-    return shutil.which(str(candidate)) or str(candidate)

@@ -15,8 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from google.protobuf import empty_pb2
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.deployment.asset_hashes import with_hashes
 from pulumi_embedded.deployment.requests import Requests, Unsupported, lowered, refuse_unsupported, satisfies
-from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, accepts, engine_pb2, provider_pb2, resource_pb2, rpc
+from pulumi_embedded.providers.protocol import (
+    CHANNEL_OPTIONS,
+    accepts,
+    callback_pb2,
+    engine_pb2,
+    provider_pb2,
+    resource_pb2,
+    rpc,
+)
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import with_plugin
 from pulumi_embedded.providers.wire import from_struct, to_struct
@@ -26,8 +35,10 @@ from pulumi_embedded.storage.snapshot import ENGINE_VERSION
 from pulumi_embedded.values import MalformedValue, Properties, has_unknowns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from pulumi_embedded.deployment.hooks import Hooks
+    from pulumi_embedded.deployment.transforms import Transforms
     from pulumi_embedded.storage.snapshot import ResourceState
 
 SUPPORTED_FEATURES: Final = frozenset(
@@ -39,15 +50,16 @@ SUPPORTED_FEATURES: Final = frozenset(
         "deletedWith",
         "replaceWith",
         "replacementTrigger",
-        # Claimed so that a program which uses them gets an error that names the feature, not advice to update the CLI.
         "transforms",
         "invokeTransforms",
         "resourceHooks",
         "errorHooks",
+        # Claimed so that a program which uses it gets an error that names the feature, not advice to update the CLI.
         "parameterization",
     }
 )
 
+_STOP_SECONDS: Final = 0.2
 _SEVERITIES: Final[dict[int, Severity]] = {
     engine_pb2.DEBUG: "debug",
     engine_pb2.INFO: "info",
@@ -58,10 +70,6 @@ _SEVERITIES: Final[dict[int, Severity]] = {
 
 _REFUSED: Final = {
     "Call": "methods of remote components are",
-    "RegisterStackTransform": "resource transforms are",
-    "RegisterStackInvokeTransform": "invoke transforms are",
-    "RegisterResourceHook": "resource hooks are",
-    "RegisterErrorHook": "error hooks are",
     "RegisterPackage": "parameterized packages are",
 }
 
@@ -108,10 +116,21 @@ class Deployment(Protocol):
 class Services:
     """The server, the resource monitor and the engine service of one deployment."""
 
-    def __init__(self, deployment: Deployment, events: Events, root_directory: Path) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        events: Events,
+        root_directory: Path,
+        program_directory: Path,
+        hooks: Hooks,
+        transforms: Transforms,
+    ) -> None:
         self._deployment = deployment
+        self._program_directory = program_directory
         self._events = events
         self._requests = Requests(root_directory)
+        self._hooks = hooks
+        self._transforms = transforms
         self._root_urn = ""
         self._goals: dict[str, Goal] = {}
         self._component_providers: dict[str, dict[str, str]] = {}
@@ -133,7 +152,18 @@ class Services:
             "ReadResource": (self._read_resource, resource_pb2.ReadResourceRequest),
             "Invoke": (self._invoke, resource_pb2.ResourceInvokeRequest),
             "SignalAndWaitForShutdown": (self._signal_and_wait, empty_pb2.Empty),
+            "RegisterStackTransform": (self._accept(self._transforms.register), callback_pb2.Callback),
+            "RegisterStackInvokeTransform": (
+                self._accept(self._transforms.register_for_invokes),
+                callback_pb2.Callback,
+            ),
         }
+        for name, register in (
+            ("RegisterResourceHook", self._hooks.register),
+            ("RegisterErrorHook", self._hooks.register_error_hook),
+        ):
+            if hasattr(resource_pb2, f"{name}Request"):
+                monitor[name] = (self._accept(register), getattr(resource_pb2, f"{name}Request"))
         for name in resource_pb2.DESCRIPTOR.services_by_name["ResourceMonitor"].methods_by_name:
             # Where GetDeploymentInfo is not implemented, the SDK asks for each feature separately.
             if name not in monitor and name != "GetDeploymentInfo":
@@ -160,7 +190,8 @@ class Services:
     async def stop(self) -> None:
         """Stop listening."""
         if self._server is not None:
-            await self._server.stop(None)
+            # At once, unless a request is being answered; without it, gRPC logs an error in the program.
+            await self._server.stop(_STOP_SECONDS)
 
     def _answer(self, method: Callable[[Any], Awaitable[Any]], request_type: Any) -> Any:
         async def handle(request: Any, context: Any) -> Any:
@@ -198,6 +229,14 @@ class Services:
         """Wait until all requests in progress have been answered."""
         while pending := [task for task in self._running if not task.done()]:
             await asyncio.wait(pending)
+
+    @staticmethod
+    def _accept(register: Callable[[Any], None]) -> Callable[[Any], Awaitable[Any]]:
+        async def accept(request: Any) -> Any:
+            register(request)
+            return empty_pb2.Empty()
+
+        return accept
 
     @staticmethod
     def _refuse(what: str) -> Callable[[Any], Awaitable[Any]]:
@@ -241,8 +280,13 @@ class Services:
 
     async def _register_resource(self, request: Any) -> Any:
         refuse_unsupported(request)
+        parent = self._goals.get(request.parent)
+        transforms = self._transforms.for_resource(request, list(self._parents(request.parent)))
+        if transforms:
+            request.provider = request.provider if not request.custom else self._given_provider(request)
+            await self._transforms.apply(request, transforms)
         goal = self._requests.goal(request)
-        parent = self._goals.get(goal.parent)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         if parent is not None:
             goal.inherit(parent)
         await self._choose_provider(request, goal)
@@ -250,6 +294,7 @@ class Services:
         if result in ("failed", "skipped") and not request.supportsResultReporting:
             raise ShutDown
         self._goals[state.urn] = goal
+        self._transforms.keep(state.urn, request)
         if not goal.custom:
             inherited = self._component_providers.get(goal.parent, {})
             self._component_providers[state.urn] = inherited | dict(request.providers)
@@ -275,16 +320,26 @@ class Services:
         elif not goal.custom:
             goal.provider = ""
         else:
-            package = urns.package_of(goal.type)
-            goal.provider = (
-                request.provider
-                or dict(request.providers).get(package, "")
-                or self._component_providers.get(goal.parent, {}).get(package, "")
-                or self._provider_of_parent(goal.parent, package)
-                or await self._deployment.default_provider(
-                    package, request.version, request.pluginDownloadURL, goal.type
-                )
+            goal.provider = self._given_provider(request) or await self._deployment.default_provider(
+                urns.package_of(goal.type), request.version, request.pluginDownloadURL, goal.type
             )
+
+    def _given_provider(self, request: Any) -> str:
+        """The provider that the resource or one of its parents names; empty for the default provider."""
+        package = urns.package_of(request.type)
+        return (
+            request.provider
+            or dict(request.providers).get(package, "")
+            or self._component_providers.get(request.parent, {}).get(package, "")
+            or self._provider_of_parent(request.parent, package)
+        )
+
+    def _parents(self, urn: str) -> Iterator[str]:
+        """The URNs of a parent and of its parents."""
+        while urn:
+            yield urn
+            goal = self._goals.get(urn)
+            urn = goal.parent if goal else ""
 
     def _provider_of_parent(self, parent: str, package: str) -> str:
         goal = self._goals.get(parent)
@@ -295,6 +350,7 @@ class Services:
 
     async def _register_resource_outputs(self, request: Any) -> Any:
         outputs = {key: lowered(value) for key, value in from_struct(request.outputs).items()}
+        outputs = await with_hashes(outputs, self._program_directory)
         await self._deployment.register_outputs(request.urn, outputs)
         return empty_pb2.Empty()
 
@@ -305,6 +361,7 @@ class Services:
                 urns.package_of(request.type), request.version, request.pluginDownloadURL, request.type
             )
         goal = self._requests.read_goal(request, provider)
+        goal.properties = await with_hashes(goal.properties, self._program_directory)
         state = await self._deployment.read(goal)
         response = resource_pb2.ReadResourceResponse(
             urn=state.urn,
@@ -317,12 +374,15 @@ class Services:
         return response
 
     async def _invoke(self, request: Any) -> Any:
-        args = {key: lowered(value) for key, value in from_struct(request.args).items()}
         provider = request.provider
         if not provider and accepts(request, "parent") and request.parent:
             package = urns.package_of(request.tok)
             provider = self._component_providers.get(request.parent, {}).get(package, "")
-        invoked = await self._deployment.invoke(request.tok, args, provider, request.version, request.pluginDownloadURL)
+        await self._transforms.apply_to_invoke(request, provider)
+        args = {key: lowered(value) for key, value in from_struct(request.args).items()}
+        invoked = await self._deployment.invoke(
+            request.tok, args, request.provider, request.version, request.pluginDownloadURL
+        )
         response = resource_pb2.ResourceInvokeResponse(
             failures=[provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in invoked.failures]
         )

@@ -6,6 +6,7 @@ standard input as one JSON document, and exits with code 32 if the program faile
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import gc
@@ -60,14 +61,13 @@ def main() -> int:
     loop.set_default_executor(executor)
     _Watchdog(sdk, loop, executor).start()
     try:
-        loop.run_until_complete(sdk.runtime.run_in_stack(lambda: _run(program)))
+        loop.run_until_complete(sdk.runtime.run_in_stack(lambda: _run(sdk, program)))
     except sdk.RunError as error:
         sdk.log.error(str(error))
         return _EXPLAINED
     except SystemExit as error:
-        code = "" if error.code is None else repr(error.code)
         sdk.log.error(
-            f"the program ended early, by sys.exit({code}){_where(error)}; "
+            f"the program ended early, by {_exit_call(error)}{_where(error)}; "
             "resources that it had not declared yet are unchanged"
         )
         return _EXPLAINED
@@ -93,8 +93,31 @@ def _configure(sdk: Any, settings: dict[str, Any]) -> None:
     )
 
 
-def _run(program: str) -> None:
-    runpy.run_path(program, run_name="__main__")
+def _run(sdk: Any, program: str) -> None:
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise
+        if not _is_last_statement(error, program):
+            sdk.log.warn(
+                f"the program ended by {_exit_call(error)}{_where(error)}; "
+                "resources that it has not declared are deleted"
+            )
+
+
+def _exit_call(error: SystemExit) -> str:
+    return f"sys.exit({'' if error.code is None else repr(error.code)})"
+
+
+def _is_last_statement(error: SystemExit, program: str) -> bool:
+    """Whether the program exited in the last statement of its main file, as in `sys.exit(main())`."""
+    main = program if program.endswith(".py") else os.path.join(program, "__main__.py")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == "<module>"]
+    lines = [frame.lineno or 0 for frame in frames if os.path.abspath(frame.filename) == os.path.abspath(main)]
+    with open(main, "rb") as file:
+        statements = ast.parse(file.read()).body
+    return bool(lines) and lines[0] >= statements[-1].lineno
 
 
 def _engine(address: str) -> Any:
@@ -117,14 +140,18 @@ def _engine(address: str) -> Any:
 # --- places in the user's program -------------------------------------------------------------------------------------
 
 
-def _explain(error: BaseException) -> str:
-    """The exception, with the frames of its traceback that are in the user's code."""
+def _explain(error: BaseException, told: tuple[BaseException, ...] = ()) -> str:
+    """The exception, with the frames of its traceback that are in the user's code.
+
+    Without such frames, its cause comes first, unless that was told already: an exception may be its own cause.
+    """
     if isinstance(error, SyntaxError):
         return "".join(traceback.format_exception_only(type(error), error))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(own)] if own else []
-    if error.__cause__ is not None and not own:
-        lines.insert(0, _explain(error.__cause__) + "\n")
+    told = (*told, error)
+    if error.__cause__ is not None and not own and not any(error.__cause__ is one for one in told):
+        lines.insert(0, _explain(error.__cause__, told) + "\n")
     # Of a gRPC error, only the details are meant for a user.
     details: Any = getattr(error, "details", None)
     text = details() if callable(details) else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
 from pulumi_embedded.deployment.monitor import ShutDown
+from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.plugins import BUILTIN_PACKAGE, DYNAMIC_PACKAGE
 from pulumi_embedded.providers.provider_api import Invoked, ProviderError
 from pulumi_embedded.providers.registry import ProviderRegistry, with_plugin
@@ -58,7 +59,7 @@ class Registrations:
 
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
-        with self._ending_on_failure():
+        with self._ending_on_failure(self._urn_of(goal)):
             new, steps = await self.generator.register(goal)
             for step in steps:
                 self.generator.check_skipped(step)
@@ -97,7 +98,7 @@ class Registrations:
 
     async def read(self, goal: ReadGoal) -> ResourceState:
         """Read an external resource."""
-        with self._ending_on_failure():
+        with self._ending_on_failure(self._urn_of(goal)):
             new, steps = self.generator.read(goal)
             await self.executor.run(steps)
             return new
@@ -111,7 +112,10 @@ class Registrations:
         elif self.executor.stopped:
             raise ShutDown
         else:
-            self.executor.register_outputs(urn, outputs)
+            step = self.executor.register_outputs(urn, outputs)
+            if not step.resource.custom:
+                # The hooks after a component's own creation or update wait for its children.
+                await self.executor.run_after_hooks(step)
 
     def finish_stack_outputs(self, *, succeeded: bool) -> None:
         """Record the outputs of the stack; after a failure, merged with the old ones."""
@@ -132,11 +136,8 @@ class Registrations:
         if self.executor.stopped:
             raise ShutDown
         package = urns.package_of(token)
-        if package == BUILTIN_PACKAGE:
-            instance = self.registry.host.builtin
-        else:
-            reference = provider or await self.default_provider(package, version, download_url, token)
-            instance = await self.registry.ensure(reference)
+        reference = provider or await self.default_provider(package, version, download_url, token)
+        instance = await self.registry.ensure(reference)
         try:
             return await instance.invoke(token, args, self.options.preview)
         except ProviderError as error:
@@ -183,9 +184,10 @@ class Registrations:
         await self.over.wait()
 
     def crash(self, error: Exception) -> None:
-        """Report an unexpected exception and end the deployment."""
+        """Report an exception that no request expects, and end the deployment."""
         self.failed = True
-        self.events.error(f"internal error of pulumi-embedded: {type(error).__name__}: {error}")
+        own = "" if isinstance(error, EngineError) else f"internal error of pulumi-embedded: {type(error).__name__}: "
+        self.events.error(f"{own}{error}")
         self.end()
 
     def end(self) -> None:
@@ -193,8 +195,12 @@ class Registrations:
         self.executor.stop()
         self.stopped.set()
 
+    def _urn_of(self, goal: Goal | ReadGoal) -> str:
+        return urns.make(self.generator.stack, self.generator.project, goal.parent, goal.type, goal.name)
+
     @contextlib.contextmanager
-    def _ending_on_failure(self) -> Generator[None]:
+    def _ending_on_failure(self, urn: str = "") -> Generator[None]:
+        """Report what the provider of the resource with this URN refuses, and end the deployment."""
         if self.executor.stopped:
             raise ShutDown
         try:
@@ -206,6 +212,6 @@ class Registrations:
             raise ShutDown from None
         except ProviderError as error:
             self.failed = True
-            self.events.error(str(error))
+            self.events.error(str(error), urn)
             self.end()
             raise ShutDown from None

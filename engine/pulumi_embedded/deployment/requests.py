@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from pulumi_embedded.errors import EngineError
+from pulumi_embedded.property_paths import MalformedPath, parse
 from pulumi_embedded.providers.protocol import accepts
 from pulumi_embedded.providers.wire import from_struct, from_wire
 from pulumi_embedded.steps.goals import Alias, Goal, ReadGoal
-from pulumi_embedded.values import OutputValue, PropertyValue, lower
+from pulumi_embedded.values import MalformedValue, OutputValue, PropertyValue, dependencies_in, lower
 
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class Unsupported(Exception):
+class Unsupported(EngineError):
     """The program uses a feature that this engine does not support."""
 
     def __init__(self, what: str) -> None:
@@ -29,12 +31,6 @@ def refuse_unsupported(request: Any) -> None:
     """Raise `Unsupported` for the first feature in the request that this engine does not support."""
     if request.remote:
         raise Unsupported(f"the remote component {request.type} ({request.name!r}) is")
-    if request.transforms:
-        raise Unsupported(f"resource transforms, which {request.name!r} has, are")
-    if accepts(request, "hooks") and request.HasField("hooks"):
-        bound = [name.name for name, value in request.hooks.ListFields() if value]
-        if bound:
-            raise Unsupported(f"resource hooks ({', '.join(bound)}), which {request.name!r} has, are")
     if accepts(request, "state_migrations") and request.state_migrations:
         raise Unsupported(f"state migrations, which {request.name!r} has, are")
     if accepts(request, "envVarMappings") and request.envVarMappings:
@@ -57,7 +53,7 @@ class Requests:
             property_dependencies = {key: sorted(request.dependencies) for key in properties}
         for key, value in properties.items():
             property_dependencies.setdefault(key, [])
-            if found := _dependencies_in(value):
+            if found := dependencies_in(value):
                 property_dependencies[key] = sorted({*property_dependencies[key], *found})
         goal = Goal(
             type=request.type,
@@ -83,12 +79,20 @@ class Requests:
             goal.delete_before_replace = request.deleteBeforeReplace
         if accepts(request, "hideDiffs"):
             goal.hide_diff = list(request.hideDiffs)
+            for text in goal.hide_diff:
+                try:
+                    parse(text)
+                except MalformedPath as error:
+                    raise MalformedValue(f"hide_diffs of {request.name!r}: {error}") from None
         if accepts(request, "replace_with"):
             goal.replace_with = list(request.replace_with)
         if accepts(request, "replacement_trigger") and request.HasField("replacement_trigger"):
             goal.replacement_trigger = lowered(from_wire(request.replacement_trigger))
         if accepts(request, "stackTrace"):
             goal.stack_trace = self._trace(request.stackTrace)
+        if accepts(request, "hooks"):
+            bound = {_hook_type(field.name): list(names) for field, names in request.hooks.ListFields()}
+            goal.resource_hooks = {kind: names for kind, names in bound.items() if names}
         return goal
 
     def read_goal(self, request: Any, provider: str) -> ReadGoal:
@@ -129,6 +133,11 @@ class Requests:
         with contextlib.suppress(ValueError):
             return Path(urlsplit(uri).path).relative_to(self._root_directory).as_posix() if uri else ""
         return ""
+
+
+def _hook_type(field: str) -> str:
+    """`before_create` as the state has it: `BeforeCreate`."""
+    return "".join(word.capitalize() for word in field.split("_"))
 
 
 def _optional(request: Any, field: str) -> bool | None:
@@ -179,16 +188,6 @@ def lowered(value: PropertyValue) -> PropertyValue:
     if isinstance(value, list):
         return [lowered(item) for item in value]
     return value
-
-
-def _dependencies_in(value: PropertyValue) -> set[str]:
-    if isinstance(value, OutputValue):
-        return {*value.dependencies, *_dependencies_in(value.element)}
-    if isinstance(value, dict):
-        return set[str]().union(*(_dependencies_in(item) for item in value.values()))
-    if isinstance(value, list):
-        return set[str]().union(*(_dependencies_in(item) for item in value))
-    return set()
 
 
 _COMPARISONS: Final[dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]]] = {

@@ -9,12 +9,17 @@ import time
 from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
-from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, outside_targets, split_by_targets
+from pulumi_embedded.deployment.callbacks import Callbacks
+from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
+from pulumi_embedded.deployment.hooks import Hooks, refuse_delete_hooks
+from pulumi_embedded.deployment.inline_program import InlineProgram
 from pulumi_embedded.deployment.language import EXPLAINED_EXIT_CODE, Program
 from pulumi_embedded.deployment.monitor import Services, ShutDown
 from pulumi_embedded.deployment.registrations import Registrations
 from pulumi_embedded.deployment.target import Kind, Outcome, Target
+from pulumi_embedded.deployment.toolchain import check_types
+from pulumi_embedded.deployment.transforms import Transforms
 from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.builtin_provider import BuiltinProvider
 from pulumi_embedded.providers.plugins import PluginHost
@@ -27,6 +32,7 @@ from pulumi_embedded.steps.goals import Goal, carried_over
 from pulumi_embedded.steps.imports import PlannedImport
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
+from pulumi_embedded.steps.selection import unknown_targets
 from pulumi_embedded.steps.steps import Step, Untargeted
 from pulumi_embedded.storage.ledger import without_dangling
 from pulumi_embedded.storage.snapshot import ResourceState
@@ -53,7 +59,14 @@ class DeploymentRun:
         self._base = base
         self._states = list(base.resources) if base else []
         builtin = BuiltinProvider(target.stack_outputs, lambda urn: self._executor.states.get(urn))
-        self._host = PluginHost(target.python, target.program_directory, target.environment, events.output, builtin)
+        self._host = PluginHost(
+            target.toolchain.python,
+            target.program_directory,
+            target.environment,
+            events.output,
+            builtin,
+            plugins=target.plugins,
+        )
         self._registry = ProviderRegistry(self._host, self._states)
         self._executor = StepExecutor(self, options, events, journal)
         self._generator = self._new_generator()
@@ -66,10 +79,19 @@ class DeploymentRun:
             disabled_default_providers=target.disabled_default_providers,
             events=events,
         )
-        self._services = Services(self._registrations, events, target.root_directory)
+        self._callbacks = Callbacks()
+        self.hooks = Hooks(self._callbacks, events, preview=options.preview)
+        self._services = Services(
+            self._registrations,
+            events,
+            target.root_directory,
+            target.program_directory,
+            self.hooks,
+            Transforms(self._callbacks),
+        )
         self._canceled = False
         self._failed = False
-        self._program: Program | None = None
+        self._program: Program | InlineProgram | None = None
 
     def _new_generator(self) -> StepGenerator:
         return StepGenerator(
@@ -91,12 +113,16 @@ class DeploymentRun:
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
-            self._check_targets()
+            self._executor.counts_refreshes = kind == "refresh"
             if kind == "refresh" or self._options.refresh:
+                self._refuse_unknown(unknown_targets(self._options, self._known()))
                 await self._refresh()
-            if kind == "update":
+            replaces = self._options.replace_targets
+            self._refuse_unknown(sorted(replaces.literals - self._known()) if replaces else [])
+            if kind == "update" or (kind == "destroy" and self._options.run_program):
                 await self._update()
             elif kind == "destroy":
+                refuse_delete_hooks(self._states, self._events)
                 await self._delete(self._states)
             elif kind == "resource-import":
                 await self._import()
@@ -126,6 +152,8 @@ class DeploymentRun:
         self._executor.stop()
         await self._services.settle()
         self._registrations.finish_stack_outputs(succeeded=self._result() == "succeeded")
+        # The end of the program ends its server of callbacks.
+        await self._callbacks.close()
         self._registrations.over.set()
 
     def _result(self) -> Result:
@@ -167,20 +195,28 @@ class DeploymentRun:
             "pending creates from the state."
         )
 
-    def _check_targets(self) -> None:
-        known = {state.urn for state in self._states}
-        for targets in (self._options.replace_targets,):
-            for urn in sorted(targets.literals) if targets else ():
-                if urn not in known:
-                    self._events.error(f"Target '{urn}' could not be found in the stack.")
-                    raise Refused
+    def _known(self) -> set[str]:
+        return {state.urn for state in self._states} | self._generator.identities.claimed
+
+    def _refuse_unknown(self, missing: Sequence[str]) -> None:
+        for urn in missing:
+            # A shell replaces what follows the `$` in a URN, unless the URN is quoted.
+            hint = "" if "$" in urn else " Did you forget to escape $ in your shell?"
+            self._events.error(f"Target '{urn}' could not be found in the stack.{hint}")
+        if missing:
+            raise Refused
 
     # --- the program -------------------------------------------------------------------------------------------------
 
     async def _update(self) -> None:
         target = self._target
+        await check_types(target.toolchain, target.program_directory, target.environment, self._events)
         settings = target.program_settings(self._host.engine_address, self._options)
-        program = self._program = await Program.start(target.python, settings, target.environment, self._events)
+        if target.client:
+            program = InlineProgram(target.client, settings, self._events)
+        else:
+            program = await Program.start(target.toolchain.python, settings, target.environment, self._events)
+        self._program = program
         exit_ = asyncio.ensure_future(program.wait())
         try:
             await self._run_source(exit_)
@@ -215,20 +251,33 @@ class DeploymentRun:
             self._events.error(f"Program exited with non-zero exit code: {code}")
 
     async def _after_program(self) -> None:
+        if self._options.run_program:
+            # Before the stack itself is deleted.
+            self._registrations.finish_stack_outputs(succeeded=True)
+            await self._delete(self._registered_and_old())
+            return
         targets = self._options.targets
-        known = {state.urn for state in self._states} | self._generator.identities.claimed
-        missing = [urn for urn in sorted(targets.literals if targets else ()) if urn not in known]
+        missing = sorted(targets.literals - self._known()) if targets else []
         kept = self._needed_by_failed()
-        await self._delete(
-            [
-                state
-                for state in self._states
-                if (state.delete or not self._generator.is_operated_on(state.urn)) and state.urn not in kept
-            ]
-        )
-        for urn in missing:
-            self._failed = True
-            self._events.error(f"Target '{urn}' could not be found in the stack.")
+        await self._delete([state for state in self._remaining() if state.urn not in kept])
+        self._refuse_unknown(missing)
+
+    def _registered_and_old(self) -> list[ResourceState]:
+        """Everything that exists: what the program has declared, and old resources that it has not."""
+        generator = self._generator
+        registered = [s for s in self._executor.states.values() if s.urn not in generator.skipped_creates]
+        return [*registered, *self._remaining()]
+
+    def _remaining(self) -> list[ResourceState]:
+        """The old resources that the program has not declared, and those that were replaced and still exist."""
+        generator = self._generator
+
+        def remains(state: ResourceState) -> bool:
+            if state.delete:
+                return id(state) not in generator.pending_deletion
+            return not generator.is_operated_on(state.urn)
+
+        return [state for state in self._states if remains(state)]
 
     def _needed_by_failed(self) -> set[str]:
         """The dependencies of the failed resources, which keep their old states."""
@@ -244,34 +293,37 @@ class DeploymentRun:
     # --- deletions ---------------------------------------------------------------------------------------------------
 
     async def _delete(self, states: Sequence[ResourceState]) -> None:
+        """Delete these resources, as far as `--target` and `--exclude` select them; the others are carried over."""
         generator = self._generator
-        steps = [deletion_of(state) for state in states]
-        chosen, others = split_by_targets(steps, self._options, generator.graph)
-        generator.deletes.update(step.urn for step in chosen)
-        if not self._may_delete(chosen):
-            raise Refused
-        for step in others:
-            await self._executor.run([Untargeted(step.resource, carried_over(step.resource))])
-        await delete_in_reverse(chosen, self._executor)
+        deletable = generator.selection.deletable(self._states, generator.graph)
+        steps = [deletion_of(state) for state in states if state.urn in deletable]
+        generator.deletes.update(step.urn for step in steps)
+        self._refuse_unnamed(steps)
+        for state in states:
+            if state.urn not in deletable and not state.delete:
+                await self._executor.run([Untargeted(state, carried_over(state))])
+        await delete_in_reverse(steps, self._executor)
 
-    def _may_delete(self, steps: Sequence[Step]) -> bool:
-        """Whether `--target` includes everything that has to be deleted; a preview continues regardless."""
-        unexpected = outside_targets(steps, self._options)
-        for step in unexpected:
+    def _refuse_unnamed(self, steps: Sequence[Step]) -> None:
+        """Refuse to delete what `--target` does not name; a preview reports it and continues. Raises `Refused`."""
+        targets = self._options.targets
+        if targets is None or self._options.target_dependents:
+            return
+        unnamed = [step for step in steps if step.urn not in targets]
+        for step in unnamed:
             self._events.error(
                 f"Resource '{step.urn}' will be destroyed but was not specified in --target list.\n"
                 "Either include resource in --target list or pass --target-dependents to proceed.",
                 step.urn,
             )
-        if unexpected and self.preview:
-            self._generator.failed = True
-        return not unexpected or self.preview
+        if unnamed and not self.preview:
+            raise Refused
+        self._generator.failed = self._generator.failed or bool(unnamed)
 
     # --- refresh -----------------------------------------------------------------------------------------------------
 
     async def _refresh(self) -> None:
-        targets = self._options.targets
-        steps = [Refresh(state, state) for state in self._states if targets is None or state.urn in targets]
+        steps = [Refresh(state, state) for state in self._generator.selection.to_refresh(self._states)]
         await asyncio.gather(*(self._refresh_one(step) for step in steps))
         replaced = {id(step.old): step.new for step in steps}
         found = [new for state in self._states if (new := replaced.get(id(state), state)) is not None]
@@ -301,6 +353,8 @@ class DeploymentRun:
             )
         for entry in self._options.imports:
             parent = entry.parent or root.urn
+            if parent not in self._generator.olds and parent not in self._executor.states:
+                raise EngineError(f"the parent {parent} of {entry.name!r} is not in the state")
             urn = urns.make(stack, project, parent, entry.type, entry.name)
             if urn in self._generator.olds or urn in self._executor.states:
                 raise EngineError(f"resource '{urn}' already exists")

@@ -9,11 +9,14 @@ from pulumi_embedded.deployment.language import ProgramSettings
 from pulumi_embedded.values import Properties, PropertyValue, Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from pulumi_embedded.deployment.toolchain import Toolchain
     from pulumi_embedded.providers.builtin_provider import StackOutputs
     from pulumi_embedded.steps.events import Result
     from pulumi_embedded.steps.options import Options
+    from pulumi_embedded.storage.project_keys import ProjectPlugin
 
 Kind = Literal["update", "refresh", "destroy", "resource-import"]
 
@@ -30,10 +33,14 @@ class Target:
     root_directory: Path
     program_directory: Path
     program: Path
-    python: str
+    toolchain: Toolchain
     environment: dict[str, str]
     stack_outputs: StackOutputs
+    client: str = ""
+    """The gRPC address of the driver that runs an inline program; empty for a program that the engine starts."""
     disabled_default_providers: frozenset[str] = frozenset()
+    plugins: Sequence[ProjectPlugin] = ()
+    """The provider plugins that Pulumi.yaml names."""
 
     def shown_config(self) -> dict[str, str]:
         """The config with `[secret]` for secrets."""

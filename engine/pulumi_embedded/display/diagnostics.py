@@ -48,7 +48,7 @@ class DiagnosticsLog:
         if not self._messages:
             return []
         result = ["", "Diagnostics:"]
-        for urn, messages in sorted(self._messages.items(), key=lambda item: item[0] != ""):
+        for urn, messages in sorted(self._messages.items()):
             result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
             if messages.total > len(messages.kept):
                 result.append(f"    … {messages.total - len(messages.kept)} earlier messages are not repeated")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -10,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.display.stdout import json_text
 from pulumi_embedded.steps.events import Diagnostic, Event, Prelude, StepBegins, StepEnds, StepFails, Summary
 from pulumi_embedded.storage.checkpoint import dump_resource
-from pulumi_embedded.values import Properties, PropertyValue, Secret, to_checkpoint_json
+from pulumi_embedded.values import OutputValue, Properties, PropertyValue, Secret, lower, to_checkpoint_json
 
 if TYPE_CHECKING:
     from pulumi_embedded.display.plain import Writer
@@ -24,15 +24,16 @@ _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 class EventStream:
-    """Writes every event as a line of JSON."""
+    """Writes every event as a line of JSON; with `with_internal`, those of default providers too."""
 
-    def __init__(self, out: Writer) -> None:
+    def __init__(self, out: Writer, *, with_internal: bool = False) -> None:
         self._out = out
+        self._with_internal = with_internal
         self._sequence = 0
 
     def __call__(self, event: Event) -> None:
         """Write the event."""
-        document = event_json(event)
+        document = event_json(event, with_internal=self._with_internal)
         if document is not None:
             self._write(document)
 
@@ -43,11 +44,11 @@ class EventStream:
     def _write(self, document: dict[str, Any]) -> None:
         stamped = {"sequence": self._sequence, "timestamp": int(time.time())} | document
         self._sequence += 1
-        self._out.write(json.dumps(stamped, separators=(",", ":"), ensure_ascii=False) + "\n")
+        self._out.write(json_text(stamped) + "\n")
         self._out.flush()
 
 
-def event_json(event: Event) -> dict[str, Any] | None:
+def event_json(event: Event, *, with_internal: bool = False) -> dict[str, Any] | None:
     """The event as the CLI writes it; None for one that it does not write."""
     if isinstance(event, Diagnostic):
         return None if event.severity == "debug" else {"diagnosticEvent": _diagnostic(event)}
@@ -64,7 +65,7 @@ def event_json(event: Event) -> dict[str, Any] | None:
                 "result": event.result,
             }
         }
-    if event.step.internal:
+    if event.step.internal and not with_internal:
         return None
     if isinstance(event, StepFails):
         metadata = _metadata(event.step, event.step.op)
@@ -215,7 +216,13 @@ def _preview_step(step: Step, op: str) -> dict[str, Any]:
 def _shown_state(state: ResourceState | None) -> dict[str, Any] | None:
     if state is None:
         return None
-    return dump_resource(replace(state, inputs=masked(state.inputs), outputs=masked(state.outputs)), None)
+    shown = replace(
+        state,
+        inputs=masked(state.inputs),
+        outputs=masked(state.outputs),
+        replacement_trigger=_masked(state.replacement_trigger),
+    )
+    return dump_resource(shown, None)
 
 
 def masked(properties: Properties) -> Properties:
@@ -224,6 +231,8 @@ def masked(properties: Properties) -> Properties:
 
 
 def _masked(value: PropertyValue) -> PropertyValue:
+    if isinstance(value, OutputValue):
+        value = lower(value)
     if isinstance(value, Secret):
         return SECRET_TEXT
     if isinstance(value, dict):

@@ -57,15 +57,15 @@ _DONE: Final = {
     "import": "imported",
     "import-replacement": "imported replacement",
 }
-_PLANNED: Final = {
-    "create": "to create",
-    "update": "to update",
-    "delete": "to delete",
-    "replace": "to replace",
-    "import": "to import",
-    "read": "to read",
-    "discard": "to discard",
-}
+_PLANNED: Final = {"delete-replaced": "delete original", "discard-replaced": "discard original"}
+
+_COUNTED: Final = ("create", "update", "delete", "replace", "refresh", "import")
+"""The operations in the totals, in their order. A read changes nothing, and the CLI does not count it either."""
+
+
+def planned(op: str) -> str:
+    """The label of an operation in a preview: `create`; none for a resource that stays as it is."""
+    return "" if op == "same" else _PLANNED.get(op, op)
 
 
 def doing(op: str) -> str:
@@ -74,8 +74,8 @@ def doing(op: str) -> str:
 
 
 def done(op: str) -> str:
-    """The label of a completed operation: `created`."""
-    return _DONE.get(op, op)
+    """The label of a completed operation: `created`; none for a resource that stayed as it is."""
+    return "" if op == "same" else _DONE.get(op, op)
 
 
 def short_type(urn: str) -> str:
@@ -89,6 +89,14 @@ def short_type(urn: str) -> str:
     return type_
 
 
+def shorten(text: str, width: int) -> str:
+    """The text in at most `width` characters; what is left out is in the middle, where names differ least."""
+    if len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
+
+
 def duration_text(seconds: float) -> str:
     """`12s`, or `3m05s`."""
     return f"{seconds:.0f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
@@ -96,15 +104,16 @@ def duration_text(seconds: float) -> str:
 
 def summary_lines(summary: Summary, errored: int) -> list[str]:
     """Totals and duration at the end of a deployment; `errored` is the number of resources with errors."""
-    labels = _PLANNED if summary.is_preview else _DONE
     lines = ["", "Resources:"]
-    for op, count in sorted(summary.changes.items(), key=lambda item: item[0] == "same"):
-        if op == "same":
-            lines.append(f"    {count} unchanged")
-        else:
-            lines.append(f"    {PREFIXES.get(op, '').strip()} {count} {labels.get(op, op)}")
+    changes = {op: count for op in _COUNTED if (count := summary.changes.get(op, 0))}
+    for op, count in changes.items():
+        lines.append(f"    {PREFIXES[op]}{count} {f'to {op}' if summary.is_preview else _DONE[op]}")
+    total = [f"{sum(changes.values())} changes"] if len(changes) > 1 else []
+    same = summary.changes.get("same", 0)
+    if same or total:
+        lines.append("    " + ". ".join([*total, *([f"{same} unchanged"] if same else [])]))
     if errored:
         lines.append(f"    {errored} errored")
-    if not summary.changes and not errored:
+    if len(lines) == 2:
         lines.append("    none")
     return [*lines, "", f"Duration: {duration_text(summary.duration_seconds)}"]

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.display.diagnostics import DiagnosticsLog
 from pulumi_embedded.display.labels import PREFIXES, doing, done, short_type, summary_lines
-from pulumi_embedded.display.property_changes import keys_of, shown, step_changes
+from pulumi_embedded.display.rows import Rows, changes_of, details, headline, is_detailed
+from pulumi_embedded.display.stack_outputs import StackOutputs
 from pulumi_embedded.steps.events import Diagnostic, Event, StepBegins, StepEnds, StepFails, Summary
 
 if TYPE_CHECKING:
+    from pulumi_embedded.display.options import DisplayOptions, Heading
     from pulumi_embedded.steps.steps import Step
-    from pulumi_embedded.values import Properties
-
-TITLES: Final = {
-    ("update", True): "Previewing update",
-    ("update", False): "Updating",
-    ("refresh", True): "Previewing refresh",
-    ("refresh", False): "Refreshing",
-    ("resource-import", True): "Previewing import",
-    ("resource-import", False): "Importing",
-    ("destroy", True): "Previewing destroy",
-    ("destroy", False): "Destroying",
-}
 
 
 class Writer(Protocol):
@@ -40,31 +29,40 @@ class Writer(Protocol):
 
 
 class PlainDisplay:
-    """Listens to one deployment and prints its events."""
+    """Listens to one deployment and prints its events; the rows of a preview at the end, in the program's order."""
 
-    def __init__(self, out: Writer, kind: str, stack: str, *, preview: bool, show_diff: bool) -> None:
+    def __init__(self, out: Writer, heading: Heading, options: DisplayOptions) -> None:
         self._out = out
-        self._preview = preview
-        self._show_diff = show_diff
+        self._heading = heading
+        self._options = options
         self._log = DiagnosticsLog()
-        self._started: dict[str, float] = {}
+        self._rows = Rows(heading.project, heading.stack, preview=heading.preview)
+        self._steps: dict[str, Step] = {}
+        """What `--diff` shows of each resource."""
+        self._outputs = StackOutputs(options)
         self._last_progress: dict[str, str] = {}
-        self._line(f"{TITLES[kind, preview]} ({stack}):\n")
+        self._line(f"{heading.title}:\n")
 
     def __call__(self, event: Event) -> None:
         """Print the event."""
         if isinstance(event, Diagnostic):
-            self._diagnose(event)
+            self._diagnose(self._heading.worded(event))
         elif isinstance(event, Summary):
-            for line in (*self._log.lines(), *summary_lines(event, self._log.errored)):
-                self._line(line)
-        elif isinstance(event, StepBegins | StepEnds | StepFails) and not event.step.internal:
-            self._step(event)
+            self._finish(event)
+        elif isinstance(event, StepBegins | StepEnds | StepFails):
+            self._outputs.add(event)
+            if not event.step.internal:
+                self._step(event)
+
+    def details(self) -> list[str]:
+        """The changes of every property, by resource, in the program's order."""
+        return details(self._rows, self._steps)
 
     def _diagnose(self, event: Diagnostic) -> None:
         if event.severity == "debug" or not event.message.strip():
             return
         self._log.add(event)
+        self._rows.diagnose(event)
         first = event.message.strip("\n").splitlines()[0]
         if event.ephemeral and self._last_progress.get(event.urn) == first:
             return
@@ -74,45 +72,46 @@ class PlainDisplay:
 
     def _step(self, event: StepBegins | StepEnds | StepFails) -> None:
         step = event.step
-        op = event.op if isinstance(event, StepEnds) else step.op
-        if isinstance(event, StepBegins):
-            self._started[step.urn] = time.monotonic()
-        if op == "same" or (step.op == "refresh" and not isinstance(event, StepEnds)):
+        row = self._rows.step(event)
+        if row is None:
             return
-        what = f"{PREFIXES.get(op, '  ')} {short_type(step.urn)} {urns.name_of(step.urn)}"
+        if is_detailed(event):
+            self._steps[step.urn] = step
+        if step.op == "same" and isinstance(event, StepBegins) and row.reasons and not self._heading.preview:
+            self._line(headline(row))
+        ends_stack = row.is_stack and not isinstance(event, StepBegins)
+        if self._heading.preview or step.op in ("same", "replace") or ends_stack:
+            # A replacement is told by its parts; how the stack ended stands at the end.
+            return
+        what = f" {PREFIXES[row.op]} {short_type(step.urn)} {urns.name_of(step.urn)}"
         if isinstance(event, StepFails):
-            self._line(f" {what} **{doing(op)} failed**")
+            self._line(f"{what} **{doing(step.op)} failed**")
         elif isinstance(event, StepBegins):
-            self._line(f" {what} {op if self._preview else doing(op)}{reasons(step)}")
-            self._changes(step)
-        elif step.op == "refresh":
-            self._line(f" {what} {op if self._preview else done(op)}{reasons(step)}")
-            self._changes(step)
-        elif not self._preview:
-            self._line(f" {what} {done(op)} ({time.monotonic() - self._started.get(step.urn, 0):.2f}s)")
+            if step.op != "refresh":
+                self._line(f"{what} {doing(step.op)} {row.reasons}".rstrip())
+        elif step.op != "refresh" and row.seconds is not None:
+            self._line(f"{what} {done(step.op)} ({row.seconds:.2f}s)")
+        elif event.op != "same":
+            self._line(f"{what} {done(event.op)} {row.reasons}".rstrip())
+        if is_detailed(event):
+            self._show_changes(step)
 
-    def _changes(self, step: Step) -> None:
-        if self._show_diff:
-            for change in step_changes(step):
-                self._line(f"      {change.text()}")
+    def _show_changes(self, step: Step) -> None:
+        if self._options.show_diff:
+            for line in changes_of(step):
+                self._line(line)
+
+    def _finish(self, summary: Summary) -> None:
+        self._rows.finish(summary)
+        rows = self._rows.in_order()
+        for row in rows if self._heading.preview else rows[:1]:
+            self._line(headline(row))
+            if self._heading.preview and row.urn in self._steps:
+                self._show_changes(self._steps[row.urn])
+        outputs = self._outputs.lines(preview=self._heading.preview)
+        for line in (*self._log.lines(), *outputs, *summary_lines(summary, self._log.errored)):
+            self._line(line)
 
     def _line(self, text: str) -> None:
         self._out.write(text + "\n")
         self._out.flush()
-
-
-def reasons(step: Step) -> str:
-    """The reason for a step: ` [replaces: zone]` or ` [diff: ~size]`."""
-    if step.keys:
-        return f" [replaces: {', '.join(step.keys)}]"
-    if step.op in ("update", "refresh") and step.resource.custom and (keys := keys_of(step)):
-        return f" [diff: {keys}]"
-    return " [retain]" if step.op == "delete" and step.resource.retain_on_delete else ""
-
-
-def output_lines(outputs: Properties) -> list[str]:
-    """Lines that list the outputs of the stack; secrets are `[secret]`."""
-    if not outputs:
-        return []
-    width = max(len(key) for key in outputs)
-    return ["", "Outputs:", *(f"    {key:<{width}}: {shown(value, None)}" for key, value in outputs.items())]

@@ -1,10 +1,26 @@
-"""Standard output that may be closed: `up | head` must not end a deployment."""
+"""Standard output that may be closed (`up | head` must not end a deployment), and may not encode every character."""
 
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import os
 import sys
+
+
+def replace_unencodable() -> None:
+    """Let standard output and standard error print `?` for a character that their encoding lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def json_text(document: object, indent: int | None = None) -> str:
+    """The document as JSON, which escapes non-ASCII characters if standard output cannot encode all of them."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-").startswith("utf-")
+    separators = (",", ":") if indent is None else None
+    return json.dumps(document, indent=indent, separators=separators, ensure_ascii=not unicode)
 
 
 class StandardOutput:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.errors import EngineError
 from pulumi_embedded.providers.provider_api import Checked, CheckFailure, Created, Diff, Found, Invoked, ProviderError
 from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import Properties, equal, has_secrets
@@ -106,7 +107,10 @@ class BuiltinProvider:
         name = inputs.get("name")
         if not isinstance(name, str):
             raise ProviderError('the property "name" of a stack reference must be a string')
-        outputs = self.stack_outputs(name)
+        try:
+            outputs = self.stack_outputs(name)
+        except EngineError as error:
+            raise ProviderError(str(error)) from None
         secret_names = sorted(key for key, value in outputs.items() if has_secrets(value))
         return {"name": name, "outputs": outputs, "secretOutputNames": [*secret_names]}
 

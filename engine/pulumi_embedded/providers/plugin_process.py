@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from pulumi_embedded.providers.child_process import signal_child, start_child
 from pulumi_embedded.providers.protocol import CHANNEL_OPTIONS, rpc
 from pulumi_embedded.providers.provider_api import ProviderError
 
@@ -45,20 +46,7 @@ class PluginProcess:
         on_output: OutputListener,
     ) -> PluginProcess:
         """Run the command and connect to the port that it prints. Raises `ProviderError`."""
-        try:
-            # Its own session: a Ctrl-C in the terminal must reach the plugin as a call of Cancel, not as a signal.
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=dict(environment),
-                cwd=directory,
-                limit=_LINE_LIMIT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ProviderError(f"the plugin {name} did not start: {error.strerror}: {command[0]}") from None
+        process = await start_child(command, environment, directory, longest_line_bytes=_LINE_LIMIT)
         assert process.stdout is not None and process.stderr is not None
         plugin = cls(name, process, rpc.aio.insecure_channel("127.0.0.1:0"))
         errors = asyncio.create_task(plugin._forward(process.stderr, "stderr", on_output))
@@ -96,17 +84,14 @@ class PluginProcess:
 
     def kill(self) -> None:
         """Kill the process."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        signal_child(self._process, signal.SIGKILL)
 
     async def stop(self) -> None:
         """Close the channel and terminate the process; kill it if it does not exit in time."""
         await self.channel.close()
-        for ask in (self._process.terminate, self._process.kill):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             if self._process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    ask()
+                signal_child(self._process, number)
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
         if self._readers:

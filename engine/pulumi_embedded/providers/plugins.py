@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulumi_embedded.providers.plugin_process import OutputListener
+    from pulumi_embedded.storage.project_keys import ProjectPlugin
 
 DYNAMIC_PACKAGE: Final = "pulumi-python"
 BUILTIN_PACKAGE: Final = "pulumi"
@@ -39,6 +40,8 @@ class PluginHost:
     environment: dict[str, str]
     on_output: OutputListener
     builtin: BuiltinProvider
+    plugins: Sequence[ProjectPlugin] = ()
+    """Those that Pulumi.yaml names, which go before all others."""
     engine_address: str = ""
     providers: list[Provider] = field(default_factory=list[Provider])
     processes: list[PluginProcess] = field(default_factory=list[PluginProcess])
@@ -54,7 +57,7 @@ class PluginHost:
             return self.builtin
         if package == DYNAMIC_PACKAGE:
             return await self._start(package, [self.python, "-u", "-m", "pulumi.dynamic", self.engine_address])
-        binary = find_binary(package, version)
+        binary = self._of_project(package, version) or find_binary(package, version)
         if binary is not None:
             return await self._start(package, [str(binary), self.engine_address])
         if package == "random":
@@ -66,6 +69,12 @@ class PluginHost:
             f"the package {what} needs the plugin pulumi-resource-{package}, which is neither on PATH nor in "
             f"{plugin_folder()}; install it with `pulumi plugin install resource {what}`, or put the binary on PATH"
         )
+
+    def _of_project(self, package: str, version: str) -> Path | None:
+        for plugin in self.plugins:
+            if plugin.name == package and (not plugin.version or not version or plugin.version == version):
+                return plugin.folder / f"pulumi-resource-{package}"
+        return None
 
     async def _start(self, package: str, command: Sequence[str]) -> Provider:
         process = await PluginProcess.start(package, command, self.environment, self.directory, self.on_output)

@@ -11,9 +11,12 @@ from typing import Any, Final
 import grpc as _grpc
 import grpc.aio as _  # noqa: F401 (makes it an attribute of grpc)
 from google.rpc import status_pb2 as _status  # pyright: ignore[reportMissingTypeStubs]
+from pulumi.runtime.proto import callback_pb2 as _callback
 from pulumi.runtime.proto import engine_pb2 as _engine
 from pulumi.runtime.proto import engine_pb2_grpc as _engine_grpc
 from pulumi.runtime.proto import errors_pb2 as _errors
+from pulumi.runtime.proto import events_pb2 as _events
+from pulumi.runtime.proto import language_pb2 as _language
 from pulumi.runtime.proto import provider_pb2 as _provider
 from pulumi.runtime.proto import provider_pb2_grpc as _provider_grpc
 from pulumi.runtime.proto import resource_pb2 as _resource
@@ -21,9 +24,12 @@ from pulumi.runtime.proto import resource_pb2_grpc as _resource_grpc
 
 rpc: Final[Any] = _grpc
 status_pb2: Final[Any] = _status
+callback_pb2: Final[Any] = _callback
 engine_pb2: Final[Any] = _engine
 engine_pb2_grpc: Final[Any] = _engine_grpc
 errors_pb2: Final[Any] = _errors
+events_pb2: Final[Any] = _events
+language_pb2: Final[Any] = _language
 provider_pb2: Final[Any] = _provider
 provider_pb2_grpc: Final[Any] = _provider_grpc
 resource_pb2: Final[Any] = _resource

@@ -85,11 +85,15 @@ def _signed(fields: Properties) -> PropertyValue:
 
 
 def to_struct(
-    properties: Mapping[str, PropertyValue], *, keep_secrets: bool = True, keep_resources: bool = True
+    properties: Mapping[str, PropertyValue],
+    *,
+    keep_secrets: bool = True,
+    keep_resources: bool = True,
+    keep_outputs: bool = False,
 ) -> struct_pb2.Struct:
-    """The wire message for these properties; output values, and what the receiver does not accept, as bare values."""
+    """The wire message for these properties; what the receiver does not accept, as bare values."""
     result = struct_pb2.Struct()
-    writer = _Writer(keep_secrets, keep_resources)
+    writer = _Writer(keep_secrets, keep_resources, keep_outputs)
     for key, value in properties.items():
         writer.write(result.fields[key], value)
     return result
@@ -99,6 +103,7 @@ def to_struct(
 class _Writer:
     keep_secrets: bool
     keep_resources: bool
+    keep_outputs: bool
 
     def write(self, target: struct_pb2.Value, value: PropertyValue) -> None:
         if value is None:
@@ -124,7 +129,10 @@ class _Writer:
             else:
                 self.write(target, value.element)
         elif isinstance(value, OutputValue):
-            self.write(target, lower(value))
+            if self.keep_outputs:
+                self._output(target, value)
+            else:
+                self.write(target, lower(value))
         else:
             self._resource(target, value)
 
@@ -133,6 +141,14 @@ class _Writer:
         fields = target.struct_value.fields
         for key, item in value.items():
             self.write(fields[key], item)
+
+    def _output(self, target: struct_pb2.Value, value: OutputValue) -> None:
+        fields: Properties = {SIGNATURE: OUTPUT_VALUE, "dependencies": list(value.dependencies)}
+        if value.known:
+            fields["value"] = value.element
+        if value.secret:
+            fields["secret"] = True
+        self._object(target, fields)
 
     def _resource(self, target: struct_pb2.Value, value: ResourceReference) -> None:
         if not self.keep_resources:

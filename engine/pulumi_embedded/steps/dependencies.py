@@ -18,8 +18,10 @@ class DependencyGraph:
         self._position: dict[int, int] = {}
         self._dependents: defaultdict[str, list[ResourceState]] = defaultdict(list)
         self._children: defaultdict[str, list[ResourceState]] = defaultdict(list)
+        self._by_urn: defaultdict[str, list[ResourceState]] = defaultdict(list)
         for position, state in enumerate(states):
             self._position[id(state)] = position
+            self._by_urn[state.urn].append(state)
             for urn in {*state.dependency_urns} - {state.parent}:
                 self._dependents[urn].append(state)
             if state.parent:
@@ -44,6 +46,23 @@ class DependencyGraph:
                     found[id(dependent)] = dependent
                     open_.append(dependent)
         return sorted(found.values(), key=lambda state: self._position[id(state)])
+
+    def closure(
+        self, roots: Iterable[ResourceState], *, dependents: bool = False, dependencies: bool = False
+    ) -> set[str]:
+        """The URNs of these resources and, step by step, of what depends on them (children too) or what they need."""
+        found: dict[int, ResourceState] = {}
+        open_ = list(roots)
+        while open_:
+            state = open_.pop()
+            if id(state) in found:
+                continue
+            found[id(state)] = state
+            if dependents:
+                open_ += self.directly_on(state, children=True)
+            if dependencies:
+                open_ += [other for urn in state.dependency_urns for other in self._by_urn.get(urn, ())]
+        return {state.urn for state in found.values()}
 
     def directly_on(self, state: ResourceState, *, children: bool = False) -> list[ResourceState]:
         """The later resources that name this one as a dependency, their provider or, with `children`, their parent."""

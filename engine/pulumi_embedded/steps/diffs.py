@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pulumi_embedded.property_paths import MalformedPath, Path, contains, keep_old, parse
-from pulumi_embedded.providers.provider_api import Diff, DiffKind, Provider
+from pulumi_embedded.property_paths import MalformedPath, keep_old, matches, parse
+from pulumi_embedded.providers.provider_api import Diff, DiffKind, PropertyDiff, Provider, ProviderError
 from pulumi_embedded.values import Properties, equal, plain
 
 if TYPE_CHECKING:
@@ -57,32 +57,26 @@ def inverted(diff: Diff) -> Diff:
 
 
 def with_replace_on_changes(diff: Diff, replace_on_changes: Sequence[str], has_init_errors: bool) -> Diff:
-    """The diff, in which a change at one of the `replace_on_changes` paths replaces the resource."""
+    """The diff, in which a change at one of the `replace_on_changes` paths replaces the resource.
+
+    Raises `ProviderError` for what is not a path.
+    """
     if not replace_on_changes or (diff.changes != "some" and not has_init_errors):
         return diff
-    paths: list[Path] = []
-    for text in replace_on_changes:
-        try:
-            paths.append(parse(text))
-        except MalformedPath:
-            continue
-
-    def replaces(text: str) -> bool:
-        try:
-            path = parse(text)
-        except MalformedPath:
-            return False
-        return any(contains(wanted, path) for wanted in paths)
-
-    keys = dict.fromkeys([*diff.replace_keys, *(key for key in diff.changed_keys if replaces(key))])
-    changes = diff.changes
-    if has_init_errors and replaces(_INIT_ERROR_KEY):
-        keys[_INIT_ERROR_KEY] = None
-        changes = "some"
-    detailed = diff.detailed
+    try:
+        paths = [parse(text) for text in replace_on_changes]
+    except MalformedPath as error:
+        raise ProviderError(f"replace_on_changes: {error}") from None
+    keys = dict.fromkeys([*diff.replace_keys, *(key for key in diff.changed_keys if matches(paths, key))])
+    changes, detailed = diff.changes, diff.detailed
     if detailed is not None:
         detailed = {
-            path: replace(item, kind=_REPLACING.get(item.kind, item.kind)) if replaces(path) else item
+            path: replace(item, kind=_REPLACING.get(item.kind, item.kind)) if matches(paths, path) else item
             for path, item in detailed.items()
         }
+    if has_init_errors and matches(paths, _INIT_ERROR_KEY):
+        keys[_INIT_ERROR_KEY] = None
+        changes = "some"
+        if detailed is not None:
+            detailed[_INIT_ERROR_KEY] = PropertyDiff("update-replace")
     return replace(diff, changes=changes, replace_keys=list(keys), detailed=detailed)

@@ -21,10 +21,12 @@ from pulumi_embedded.steps.identities import Conflict, Identities
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Import, ImportReplacement, Read, ReadReplacement
 from pulumi_embedded.steps.replacements import Dependents
+from pulumi_embedded.steps.selection import Selection
 from pulumi_embedded.steps.steps import (
     Create,
     CreateReplacement,
     DeleteForReplacement,
+    DeleteReplaced,
     Replace,
     Same,
     SkippedCreate,
@@ -73,11 +75,13 @@ class StepGenerator:
     """Old states that are deleted before their replacement, by `id()`; set once the deletion has ended."""
     provider_states: dict[str, ResourceState] = field(default_factory=dict[str, "ResourceState"])
     identities: Identities = field(init=False)
+    selection: Selection = field(init=False)
     _replace_keys: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     _dependents: Dependents = field(init=False)
 
     def __post_init__(self) -> None:
         self.identities = Identities(self.stack, self.project, self.olds)
+        self.selection = Selection(self.options)
         self._dependents = Dependents(self.graph, self.olds, self.registry)
 
     # --- requests of the program --------------------------------------------------------------------------------------
@@ -135,16 +139,18 @@ class StepGenerator:
     async def _steps(self, goal: Goal, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
         transition = Transition(goal, old, new, await self._provider_of(new), self.events)
         urn = new.urn
-        if not self.options.targets_resource(new):
+        if self.options.run_program and (steps := self._steps_to_keep(old, new)):
+            return steps
+        if not self.selection.includes(new):
             return self._steps_untargeted(old, new)
         previous_id = (old.import_id or old.id) if old else ""
         if goal.custom and goal.import_id and (old is None or old.external or previous_id != goal.import_id):
+            self.selection.extend_to_dependents(new)
             return self._steps_to_import(old, new)
         await transition.check(as_new=self._is_checked_as_new(urn, old))
-        if self.options.targets and self.options.target_dependents:
-            self.options.targets.add(urn)
         if urn in self.deletes and old is not None:
             return self._steps_to_recreate(old, new)
+        self.selection.extend_to_dependents(new)
         if old is None:
             self.decided[urn] = "create"
             return [Create(None, new)]
@@ -156,6 +162,23 @@ class StepGenerator:
             # While the provider compared, the replacement of a dependency came to include this resource.
             return self._steps_to_recreate(old, new)
         return await self._steps_for_diff(transition, old, diff)
+
+    def _steps_to_keep(self, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        """The step that leaves a resource as it is until the program's end, where it is deleted.
+
+        None for components and providers, which the program configures anew.
+        """
+        urn = new.urn
+        skips = any(dependency in self.skipped_creates for dependency in new.dependency_urns)
+        if not skips and (not new.custom or urns.is_provider_type(new.type)):
+            return []
+        if skips or old is None:
+            self.skipped_creates.add(urn)
+            new.outputs = old.outputs if old else {}
+            return [SkippedCreate(None, new)]
+        self.decided[urn] = "same"
+        new.inputs = old.inputs
+        return [Same(old, new)]
 
     def _is_checked_as_new(self, urn: str, old: ResourceState | None) -> bool:
         return old is None or old.external or urn in self.deletes or self.options.forces_replacement(urn, old)
@@ -258,6 +281,14 @@ class StepGenerator:
         for state, keys in reversed(await self._dependents.of(old, _AnyOf(self.decided, self.deletes))):
             if id(state) in self.pending_deletion or self.identities.present(state.urn) in self.decided:
                 continue
+            if state.pending_replacement:
+                # An earlier deployment has deleted it; its replacement is still due.
+                continue
+            if state.delete:
+                # It was replaced before, and only its deletion was left to do.
+                self.pending_deletion[id(state)] = asyncio.Event()
+                steps.append(DeleteReplaced(state, None))
+                continue
             if state.protect:
                 self._refuse(
                     f'unable to replace resource "{state.urn}" as part of replacing "{urn}" as it is currently marked '
@@ -308,6 +339,15 @@ class StepGenerator:
     # --- targets ------------------------------------------------------------------------------------------------------
 
     def _steps_untargeted(self, old: ResourceState | None, new: ResourceState) -> Sequence[Step]:
+        if old is not None and id(old) in self.pending_deletion:
+            # It was deleted for the replacement of something that it depends on; it comes back as it was.
+            new.inputs, new.dependencies, new.property_dependencies = (
+                old.inputs,
+                old.dependencies,
+                old.property_dependencies,
+            )
+            return [*self._carry_dependencies(old), *self._steps_to_recreate(old, new)]
+        self.selection.extend_to_dependents(new)
         self.decided[new.urn] = "same"
         if old is not None:
             return [*self._carry_dependencies(old), Untargeted(old, carried_over(old))]
@@ -327,14 +367,13 @@ class StepGenerator:
         return steps
 
     def check_skipped(self, step: Step) -> None:
-        """Refuse a step whose resource depends on one that `--target` leaves out. Raises `Refused` in an update."""
+        """Refuse a step whose resource needs one that is not to be created. Raises `Refused` in an update."""
         if not self.skipped_creates or step.new is None or isinstance(step, SkippedCreate):
             return
-        for urn in step.new.dependency_urns:
+        for urn in dict.fromkeys(step.new.dependency_urns):
             if urn in self.skipped_creates:
-                self._refuse_in_update(
-                    f"Resource '{step.urn}' depends on '{urn}' which was not specified in --target list.", step.urn
-                )
+                why = "was excluded" if self.options.targets is None else "was not specified in --target list"
+                self._refuse_in_update(f"Resource '{step.urn}' depends on '{urn}' which {why}.", step.urn)
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,8 @@ class Goal:
     replacement_trigger: PropertyValue = None
     source_position: str = ""
     stack_trace: list[str] = field(default_factory=list[str])
+    resource_hooks: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """The names of hooks by `BeforeCreate`, `AfterCreate`, … and `OnError`."""
 
     def inherit(self, parent: Goal) -> None:
         """Take over the parent's options where the child does not set them; timeouts are not inherited."""
@@ -101,6 +103,7 @@ def state_of(goal: Goal, urn: str, old: ResourceState | None, alias: str) -> Res
         ignore_changes=goal.ignore_changes,
         hide_diff=goal.hide_diff,
         replace_on_changes=goal.replace_on_changes,
+        resource_hooks=goal.resource_hooks,
         refresh_before_update=old.refresh_before_update if old else False,
     )
 

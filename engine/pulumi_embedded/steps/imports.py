@@ -10,7 +10,7 @@ from its provider. Secrets have the form that they have in a state file, with th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pulumi_embedded.errors import StateError
 from pulumi_embedded.steps.reading_steps import Import
@@ -65,27 +65,49 @@ def parse_import_file(document: object) -> Iterator[ImportEntry]:
     """The entries of an import file, in its order. Raises StateError."""
     if not isinstance(document, dict):
         raise StateError("the import file is not a JSON object with `resources`")
-    content = cast("dict[str, Any]", document)
-    names: dict[str, str] = dict(content.get("nameTable") or {})
-    resources: object = content.get("resources")
+    content = cast("dict[str, object]", document)
+    names = content.get("nameTable")
+    if names is None:
+        names = dict[str, object]()
+    _check(names, dict, "the nameTable of the import file")
+    resources = content.get("resources")
     if not isinstance(resources, list) or not resources:
         raise StateError("the import file has no `resources`")
-    for position, resource in enumerate(cast("list[dict[str, Any]]", resources)):
-        yield _entry(resource, names, f"resources[{position}]")
+    for position, resource in enumerate(cast("list[object]", resources)):
+        where = f"resources[{position}]"
+        _check(resource, dict, f"{where} of the import file")
+        yield _entry(cast("dict[str, Any]", resource), cast("dict[str, object]", names), where)
 
 
-def _entry(resource: dict[str, Any], names: dict[str, str], where: str) -> ImportEntry:
+_KINDS: Final = {"type": str, "name": str, "id": str, "parent": str, "provider": str, "version": str} | {
+    "properties": list,
+    "inputs": dict,
+    "outputs": dict,
+}
+_WORDS: Final = {str: "a string", list: "a list", dict: "an object"}
+
+
+def _check(value: object, kind: type, what: str) -> None:
+    if not isinstance(value, kind):
+        raise StateError(f"{what} is not {_WORDS[kind]}")
+
+
+def _entry(resource: dict[str, Any], names: dict[str, object], where: str) -> ImportEntry:
     for required in ("type", "name", "id"):
         if not isinstance(resource.get(required), str) or not resource[required]:
             raise StateError(f"{where} of the import file has no {required!r}")
     if resource.get("component") or resource.get("remote"):
         raise StateError(f"{where} of the import file is a component; only custom resources can be imported")
+    for key, kind in _KINDS.items():
+        if resource.get(key) is not None:
+            _check(resource[key], kind, f"{key!r} of {where} of the import file")
     urns: dict[str, str] = {}
     for reference in ("parent", "provider"):
         name = resource.get(reference)
-        if name and name not in names:
+        urn = names.get(name) if name else ""
+        if not isinstance(urn, str):
             raise StateError(f"{where}: the {reference} {name!r} is not in the import file's nameTable")
-        urns[reference] = names[name] if name else ""
+        urns[reference] = urn
     try:
         inputs = _properties(resource.get("inputs") or {})
         outputs = None if resource.get("outputs") is None else _properties(resource["outputs"])

@@ -8,20 +8,53 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from pulumi_embedded import urn as urns
+from pulumi_embedded.property_paths import outputs_named
 from pulumi_embedded.providers.provider_api import Diff, InitFailed, Provider, ProviderError
 from pulumi_embedded.values import Properties, Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulumi_embedded.storage.snapshot import ResourceState
+
+
+Operation = Literal["create", "update", "delete"]
+HookType = Literal["BeforeCreate", "AfterCreate", "BeforeUpdate", "AfterUpdate", "BeforeDelete", "AfterDelete"]
+
+
+class HookRunner(Protocol):
+    """The hooks of the program."""
+
+    async def run(
+        self, kind: HookType, names: Sequence[str], old: ResourceState | None, new: ResourceState | None
+    ) -> None:
+        """Run resource hooks of the program. Raises `ProviderError`."""
+        ...
+
+    async def run_error_hooks(
+        self,
+        names: Sequence[str],
+        operation: Operation,
+        failures: Sequence[str],
+        old: ResourceState | None,
+        new: ResourceState | None,
+    ) -> bool:
+        """Run error hooks of the program; returns whether the operation is to be retried. Raises `ProviderError`."""
+        ...
 
 
 class StepContext(Protocol):
     """What a step needs from its deployment."""
 
     preview: bool
+
+    @property
+    def hooks(self) -> HookRunner:
+        """The hooks of the program."""
+        ...
 
     async def provider_of(self, state: ResourceState) -> Provider:
         """The provider of this resource. Raises `ProviderError`."""
@@ -297,7 +330,7 @@ class DeleteProtected(ProviderError):
 
 def mark_secret_outputs(state: ResourceState) -> None:
     """Mark outputs as secret that are declared secret, or whose input of the same name is."""
-    names = {name for name in state.additional_secret_outputs if name != "id"}
+    names = outputs_named(state.additional_secret_outputs, state.outputs)
     names.update(name for name, value in state.inputs.items() if isinstance(value, Secret))
     marked = {
         name: Secret(value)

@@ -1,4 +1,4 @@
-"""URN patterns of `--target` and `--replace`: `*` matches within a part of a URN, `**` across parts."""
+"""URN patterns of `--target`, `--exclude` and `--replace`: `*` matches within a part of a URN, `**` across parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,3 @@ class Targets:
 
     def __contains__(self, urn: str) -> bool:
         return urn in self.literals or any(pattern.fullmatch(urn) for pattern in self._patterns)
-
-    def add(self, urn: str) -> None:
-        """Add the URN of one more resource."""
-        self.literals.add(urn)

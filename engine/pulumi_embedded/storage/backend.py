@@ -5,6 +5,7 @@ In the folder that the URL names:
     .pulumi/meta.yaml                                                      version: 1, stacks belong to projects
     .pulumi/stacks/<project>/<stack>.json[.gz]                             the checkpoint; .bak is the previous one
     .pulumi/stacks/<project>/<stack>.journal                               ours: changes since the checkpoint
+    .pulumi/stacks/<project>/<stack>.pulumi-tags                           see `tags.py`
     .pulumi/locks/organization/<project>/<stack>/<uuid>.json               see `locks.py`
     .pulumi/history/<project>/<stack>/<stack>-<ns>.{history,checkpoint}.json   one pair per update
     .pulumi/backups/<project>/<stack>/<stack>.<ns>.json                    the checkpoint after every update
@@ -17,25 +18,45 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_embedded.errors import ProjectError, StateError
 from pulumi_embedded.storage import journal_file, locks
-from pulumi_embedded.storage.checkpoint import Crypter, CrypterOf, dump_checkpoint, load_checkpoint, load_deployment
+from pulumi_embedded.storage.checkpoint import (
+    Crypter,
+    CrypterOf,
+    dump_checkpoint,
+    encrypt_plaintext,
+    has_plaintext,
+    load_checkpoint,
+    load_deployment,
+)
 from pulumi_embedded.storage.durable import copy_atomically, make_private_folder, write_atomically
-from pulumi_embedded.storage.history import Update, read_history, record_update, remove_history
+from pulumi_embedded.storage.history import Update, read_history, record_update, remove_history, rename_history
 from pulumi_embedded.storage.journal import Journal, Rebuilt, rebuild
 from pulumi_embedded.storage.markup import read_mapping
+from pulumi_embedded.storage.renaming import rename_deployment
 from pulumi_embedded.storage.snapshot import Snapshot
 from pulumi_embedded.storage.stack_reference import ORGANIZATION, StackReference
 from pulumi_embedded.storage.state_files import backup_path, digest_of, encode_document, read_document, with_extension
+from pulumi_embedded.storage.tags import read_tags, write_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 _LAYOUT_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class StackSummary:
+    """One stack in a list of stacks."""
+
+    last_update: datetime
+    resource_count: int
 
 
 class FileBackend:
@@ -100,9 +121,46 @@ class FileBackend:
             path = self.checkpoint_path(stack)
             copy_atomically(path, backup_path(path))
             path.unlink()
-            for leftover in (self.journal_path(stack), Path(f"{path}.attrs"), path.with_suffix(".pulumi-tags")):
+            for leftover in (self.journal_path(stack), Path(f"{path}.attrs")):
                 leftover.unlink(missing_ok=True)
+            self.save_tags(stack, {})
             remove_history(self._history_folder(stack))
+
+    def rename(self, stack: StackReference, new: StackReference) -> None:
+        """Rename a stack: its state, its tags and its history. Raises StateError if the new name is taken."""
+        with self.lock(stack), self.lock(new):
+            if self.exists(new):
+                raise StateError(f"a stack named {new} already exists")
+            document = self._document(stack)
+            checkpoint = document["checkpoint"]
+            checkpoint["stack"] = new.qualified_name
+            if checkpoint.get("latest"):
+                rename_deployment(checkpoint["latest"], stack, new)
+            self._write(new, document)
+            self.save_tags(new, self.tags(stack))
+            rename_history(self._history_folder(stack), stack.name, self._history_folder(new), new.name)
+            path = self.checkpoint_path(stack)
+            path.replace(backup_path(path))
+            for leftover in (self.journal_path(stack), Path(f"{path}.attrs")):
+                leftover.unlink(missing_ok=True)
+            self.save_tags(stack, {})
+
+    def tags(self, stack: StackReference) -> dict[str, str]:
+        """The stack's tags. Raises StateError."""
+        return read_tags(self._tags_path(stack))
+
+    def save_tags(self, stack: StackReference, tags: Mapping[str, str]) -> None:
+        """Replace the stack's tags. Raises StorageFull."""
+        write_tags(self._tags_path(stack), tags)
+
+    def summary(self, stack: StackReference) -> StackSummary:
+        """When the stack was last changed, and how many resources it has."""
+        latest = self._deployment(stack)
+        path = self.checkpoint_path(stack)
+        manifest: dict[str, Any] = (latest or {}).get("manifest") or {}
+        time = str(manifest.get("time") or "")
+        changed = locks.instant(time) if time else datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        return StackSummary(changed, len((latest or {}).get("resources") or []))
 
     # --- state ---
 
@@ -167,17 +225,37 @@ class FileBackend:
         latest = document.pop("checkpoint").get("latest")
         return document | {"deployment": latest}
 
-    def import_deployment(self, stack: StackReference, document: dict[str, Any], crypter_of: CrypterOf) -> Snapshot:
-        """Replace the stack's state with an exported deployment. Raises StateError if it is invalid."""
+    def import_deployment(
+        self,
+        stack: StackReference,
+        document: dict[str, Any],
+        crypter_of: CrypterOf,
+        own_crypter: Callable[[], Crypter] | None = None,
+    ) -> Snapshot:
+        """Replace the stack's state with an exported deployment, whose plaintext secrets are encrypted.
+
+        They are encrypted by the deployment's own secrets provider, or by `own_crypter` if it has none. Raises
+        StateError if the deployment is invalid, and SecretsError if it has secrets and there is no passphrase.
+        """
         snapshot = load_deployment(document, crypter_of)
         for state in snapshot.resources:
             _, _, rest = state.urn.partition("urn:pulumi:")
             if not rest.startswith(f"{stack.name}::{stack.project}::"):
                 raise StateError(f"{state.urn} belongs to another stack or project than {stack.project}/{stack}")
         snapshot.verify()
+        latest: dict[str, Any] = document["deployment"]
+        if has_plaintext(latest):
+            if provider := snapshot.secrets_providers:
+                crypter = crypter_of(provider.type, provider.state)
+            elif own_crypter:
+                crypter = own_crypter()
+            else:
+                raise StateError("the deployment has plaintext secrets and no secrets provider to encrypt them with")
+            latest = encrypt_plaintext(latest, crypter.encrypt)
+            latest["secrets_providers"] = {"type": crypter.provider_type, "state": crypter.provider_state}
         with self.lock(stack):
             outer = {key: value for key, value in document.items() if key != "deployment"}
-            checkpoint = {"stack": stack.qualified_name, "latest": document["deployment"]}
+            checkpoint = {"stack": stack.qualified_name, "latest": latest}
             self._write(stack, outer | {"checkpoint": checkpoint})
         return snapshot
 
@@ -224,6 +302,9 @@ class FileBackend:
     def journal_path(self, stack: StackReference) -> Path:
         """The journal of an update in progress, or of an interrupted one; the CLI ignores it."""
         return self._root / "stacks" / stack.project / f"{stack.name}.journal"
+
+    def _tags_path(self, stack: StackReference) -> Path:
+        return self._root / "stacks" / stack.project / f"{stack.name}.pulumi-tags"
 
     def _lock_folder(self, stack: StackReference) -> Path:
         return self._root / "locks" / ORGANIZATION / stack.project / stack.name

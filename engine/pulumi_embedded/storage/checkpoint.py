@@ -19,7 +19,14 @@ from typing import Any, Final, Protocol, cast
 
 from pulumi_embedded.errors import StateError
 from pulumi_embedded.storage.snapshot import Manifest, Operation, ResourceState, SecretsProvider, Snapshot
-from pulumi_embedded.values import Json, MalformedValue, from_checkpoint_json, to_checkpoint_json
+from pulumi_embedded.values import (
+    SECRET,
+    SIGNATURE,
+    Json,
+    MalformedValue,
+    from_checkpoint_json,
+    to_checkpoint_json,
+)
 
 _BYTE_STRING: Final = "byteString"
 # A feature marks states that an engine without support for it would corrupt.
@@ -253,6 +260,30 @@ def _too_old(version: int) -> str:
         f"the state has the version {version}, from before 2019; run `pulumi stack export | pulumi stack import` with "
         "the Pulumi CLI, which rewrites it as version 3"
     )
+
+
+def has_plaintext(document: object) -> bool:
+    """Whether any secret in the JSON of a deployment is stored in plaintext."""
+    if isinstance(document, dict):
+        entries = cast("dict[str, object]", document)
+        return _is_plaintext(entries) or any(has_plaintext(item) for item in entries.values())
+    return isinstance(document, list) and any(has_plaintext(item) for item in cast("list[object]", document))
+
+
+def encrypt_plaintext(document: Any, encrypt: Callable[[str], str]) -> Any:
+    """The JSON of a deployment with every plaintext secret encrypted; all else is as it was."""
+    if isinstance(document, dict):
+        entries = cast("dict[str, Any]", document)
+        if _is_plaintext(entries):
+            return {SIGNATURE: SECRET, "ciphertext": encrypt(entries["plaintext"])}
+        return {key: encrypt_plaintext(item, encrypt) for key, item in entries.items()}
+    if isinstance(document, list):
+        return [encrypt_plaintext(item, encrypt) for item in cast("list[Any]", document)]
+    return document
+
+
+def _is_plaintext(entries: dict[str, Any]) -> bool:
+    return entries.get(SIGNATURE) == SECRET and isinstance(entries.get("plaintext"), str)
 
 
 class _LazyDecrypter:

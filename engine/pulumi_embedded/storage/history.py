@@ -63,6 +63,17 @@ def read_history(folder: Path) -> Iterator[dict[str, Any]]:
         yield read_document(path)
 
 
+def rename_history(folder: Path, stack: str, new_folder: Path, new_stack: str) -> None:
+    """Move the entries to another folder, where their names begin with the new name of the stack."""
+    if not folder.is_dir():
+        return
+    make_private_folder(new_folder)
+    for path in sorted(folder.iterdir()):
+        name, _, rest = path.name.rpartition("-")
+        if name == stack:
+            path.replace(new_folder / f"{new_stack}-{rest}")
+
+
 def remove_history(folder: Path) -> None:
     """Remove the folder with all its entries; does nothing if there is none."""
     with contextlib.suppress(FileNotFoundError):

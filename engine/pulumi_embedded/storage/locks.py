@@ -67,7 +67,7 @@ def hold(folder: Path, stack: str) -> Generator[Path, None, None]:
     path = folder / f"{uuid.uuid4()}.json"
     content = {
         "pid": os.getpid(),
-        "username": _username(),
+        "username": username(),
         "hostname": socket.gethostname(),
         "timestamp": datetime.now(timezone.utc).isoformat(),
     }
@@ -90,7 +90,7 @@ def refuse_if_locked(folder: Path, stack: str, ignoring: Path | None) -> None:
         advice = f"remove the lock with `pulumi-embedded cancel --stack {stack}`"
     else:
         advice = f"wait for it to end, or run `pulumi-embedded cancel --stack {stack}` if it has certainly ended"
-    raise LockedError(f"the stack {stack} is locked by {owners}; {advice}")
+    raise LockedError(f"stack '{stack}': the stack is currently locked by {owners}; {advice}")
 
 
 def clear(folder: Path) -> list[Lock]:
@@ -116,11 +116,12 @@ def _read(path: Path) -> Lock | None:
         pid=pid if isinstance(pid, int) else 0,
         username=str(entries.get("username") or "unknown"),
         hostname=str(entries.get("hostname") or "unknown"),
-        since=_instant(str(entries.get("timestamp"))),
+        since=instant(str(entries.get("timestamp"))),
     )
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """The time that a text in Go's form names; 1970 for a malformed one."""
     # Go writes nanoseconds and `Z`; Python 3.10 can read neither.
     text = re.sub(r"(\.\d{1,6})\d*", lambda match: match[1].ljust(7, "0"), text.replace("Z", "+00:00"))
     try:
@@ -148,7 +149,8 @@ def _runs_since(pid: int, since: datetime) -> bool:
     return started <= since.timestamp() + 60 or since == _ZERO_TIME
 
 
-def _username() -> str:
+def username() -> str:
+    """The name of the user that runs the engine, or their number if they have no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

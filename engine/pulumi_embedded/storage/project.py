@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from pulumi_embedded.errors import ProjectError
 from pulumi_embedded.storage.durable import make_private_folder, write_atomically
 from pulumi_embedded.storage.markup import plain, read_mapping
+from pulumi_embedded.storage.project_keys import (
+    CONFIG_DECLARATION_KEYS,
+    ProjectPlugin,
+    check_keys,
+    project_plugins,
+    refuse_unknown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +53,11 @@ class Project:
     stack_config_folder: Path
     config: dict[str, ConfigDeclaration]
     """By key as in the file: `size`, or `aws:region` with a namespace."""
+    refresh_always: bool = False
+    """`options.refresh: always`: every deployment reads the resources first."""
+    plugins: tuple[ProjectPlugin, ...] = ()
+    required_pulumi_version: str = ""
+    """A range of versions; empty for any."""
 
     @property
     def folder(self) -> Path:
@@ -73,6 +85,7 @@ def load_project(start: Path) -> Project:
 
 def _parse(path: Path) -> Project:
     document = cast("dict[str, Any]", plain(read_mapping(path)))
+    check_keys(path, document)
     name = document.get("name")
     if not isinstance(name, str) or not name:
         raise ProjectError(f"{path}: project is missing a 'name' attribute")
@@ -108,6 +121,9 @@ def _parse(path: Path) -> Project:
         config={
             key: _declaration(path, name, key, value) for key, value in cast("dict[str, Any]", declarations).items()
         },
+        refresh_always=cast("dict[str, Any]", document.get("options") or {}).get("refresh") == "always",
+        plugins=project_plugins(path, document),
+        required_pulumi_version=str(document.get("requiredPulumiVersion") or ""),
     )
 
 
@@ -117,6 +133,7 @@ def _declaration(path: Path, project: str, key: str, declared: Any) -> ConfigDec
         # A bare value is the default of the project's own key, and the value of any other.
         return ConfigDeclaration(None, None, False, declared if own else None, None if own else declared)
     entries = cast("dict[str, Any]", declared)
+    refuse_unknown(path, f"config.{key}", entries, CONFIG_DECLARATION_KEYS)
     type_, default, value = entries.get("type"), entries.get("default"), entries.get("value")
     items = cast("dict[str, Any]", entries["items"]) if isinstance(entries.get("items"), dict) else None
     problem = None

@@ -94,6 +94,30 @@ class PassphraseCrypter:
             return None
 
 
+class BlindCrypter:
+    """Reads every secret as `[secret]`: what is not to be shown is not decrypted, and needs no passphrase."""
+
+    provider_type = PASSPHRASE
+
+    @property
+    def provider_state(self) -> dict[str, str]:
+        """No settings."""
+        return {}
+
+    def encrypt(self, plaintext: str) -> str:
+        """Raises SecretsError: a state that was read blindly is not written."""
+        raise SecretsError("a state that was read without its secrets cannot be written")
+
+    def decrypt(self, ciphertext: str) -> str:
+        """The JSON of `[secret]`."""
+        return '"[secret]"'
+
+
+def blind_crypter_of(provider_type: str, provider_state: Any) -> BlindCrypter:
+    """The blind crypter of any secrets provider."""
+    return BlindCrypter()
+
+
 def passphrase_from_environment(environment: Mapping[str, str] = os.environ) -> str:
     """The passphrase in PULUMI_CONFIG_PASSPHRASE, or in the file that PULUMI_CONFIG_PASSPHRASE_FILE names.
 

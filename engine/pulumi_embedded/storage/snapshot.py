@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -75,6 +74,11 @@ class ResourceState:
         """The URNs that must come before this resource in a snapshot; the provider's comes first."""
         if self.provider:
             yield self.provider.rpartition("::")[0]
+        yield from self.dependency_urns_but_provider
+
+    @property
+    def dependency_urns_but_provider(self) -> Iterator[str]:
+        """Those of the `dependency_urns` that do not only name the provider."""
         if self.parent:
             yield self.parent
         yield from self.dependencies
@@ -141,10 +145,7 @@ class Snapshot:
                 providers.add(f"{state.urn}::{state.id}")
             if state.provider and state.provider not in providers and not state.pending_replacement:
                 raise StateError(f"{state.urn} refers to the provider {state.provider}, which is not before it")
-            dependencies = (
-                state.dependency_urns if not state.provider else itertools.islice(state.dependency_urns, 1, None)
-            )
-            for dependency in dependencies:
+            for dependency in state.dependency_urns_but_provider:
                 if dependency not in known:
                     place = "comes after it" if any(r.urn == dependency for r in self.resources) else "is missing"
                     raise StateError(f"{state.urn} depends on {dependency}, which {place}")

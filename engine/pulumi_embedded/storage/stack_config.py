@@ -19,7 +19,7 @@ from pulumi_embedded.storage.project import fits
 from pulumi_embedded.storage.secrets import PASSPHRASE, PassphraseCrypter, passphrase_from_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pulumi_embedded.storage.project import Project
@@ -48,6 +48,11 @@ class StackConfig:
             self._document: dict[str, Any] = {}
         if self._document.get("environment"):
             raise ProjectError(f"{self.path}: `environment` needs Pulumi ESC, which is not supported; remove it")
+        if self._document.get("encryptedkey"):
+            raise ProjectError(
+                f"{self.path}: `encryptedkey` belongs to a secrets provider other than a passphrase, which is not "
+                "supported; run `pulumi stack change-secrets-provider passphrase` with the Pulumi CLI first"
+            )
         if not isinstance(self._document.get("config") or {}, dict):
             raise ProjectError(f"{self.path}: config must be a mapping")
 
@@ -92,6 +97,14 @@ class StackConfig:
             value = None if _is_secure(value) else _item(value, step)
         return None if value is None else _text(_decrypted(plain(value), decrypt))
 
+    def describe(self, key: str, decrypt: Callable[[str], str] | None, *, path: bool = False) -> dict[str, Any] | None:
+        """A value as `describe_value` has it; None if there is none. With `path`, `key` is a property path."""
+        full, steps = self._key(key, path)
+        value: object = self._config().get(full)
+        for step in steps:
+            value = None if _is_secure(value) else _item(value, step)
+        return None if value is None else describe_value(plain(value), decrypt)
+
     def is_secret(self, key: str, *, path: bool = False) -> bool:
         """Whether the value is or contains a secret."""
         return _has_secure(self._config().get(self._key(key, path)[0]))
@@ -118,6 +131,14 @@ class StackConfig:
             container = self._inside(key, container, step, _empty_for(following))
         self._put(key, container, steps[-1], new)
         config[full] = root
+
+    def set_object(self, key: str, value: Any) -> None:
+        """Set an object or a list as plaintext. Raises ProjectError for a malformed key."""
+        self._own_config()[self._spelling(self._qualified(key))] = copy.deepcopy(value)
+
+    def replace(self, values: Mapping[str, Any]) -> None:
+        """Replace all values, with those of `as_stored`."""
+        self._document["config"] = copy.deepcopy(dict(values))
 
     def remove(self, key: str, *, path: bool = False) -> bool:
         """Remove a value; returns whether there was one."""
@@ -188,12 +209,13 @@ class StackConfig:
 
     def _key(self, key: str, path: bool) -> tuple[str, list[str | int]]:
         end = next((i for i, letter in enumerate(key) if letter in ".["), 0) if path else 0
-        top, rest = (key[:end], key[end:]) if end else (key, "")
         try:
-            steps = list(property_paths.parse(rest)) if rest else []
+            steps = list(property_paths.parse(key))[1:] if end else []
         except property_paths.MalformedPath as error:
             raise ProjectError(f"invalid configuration key: {error}") from error
-        return self._qualified(top), steps
+        if any(isinstance(step, int) and step < 0 for step in steps):
+            raise ProjectError(f"invalid configuration key: {key!r} has a negative index")
+        return self._qualified(key[:end] if end else key), steps
 
     def _spelling(self, full: str) -> str:
         """The key as it is written in the file."""
@@ -229,6 +251,21 @@ class StackConfig:
             raise ProjectError(f"'{key}': an object with the single key '{_SECURE}' is reserved for secrets")
         else:
             container[step] = value
+
+
+def describe_value(stored: Any, decrypt: Callable[[str], str] | None) -> dict[str, Any]:
+    """A stored value as the CLI's JSON: `value` as text, `objectValue` of an object or a list, and `secret`.
+
+    Without `decrypt`, a secret has no `value`.
+    """
+    secret = _has_secure(stored)
+    if secret and decrypt is None:
+        return {"secret": True}
+    value = _decrypted(stored, decrypt) if decrypt else stored
+    described: dict[str, Any] = {"value": _text(value)}
+    if isinstance(value, dict | list):
+        described["objectValue"] = value
+    return described | {"secret": secret}
 
 
 def _item(container: Any, step: str | int) -> Any:

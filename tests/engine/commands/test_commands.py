@@ -7,6 +7,8 @@ import click
 import pytest
 from pulumi_embedded.commands.command import may_ask
 from pulumi_embedded.commands.main import main
+from pulumi_embedded.commands.presentation import confirm
+from pulumi_embedded.errors import EngineError
 
 SELF = "urn:pulumi:dev::test::lab:index:Thing::"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -18,11 +20,11 @@ def test_stacks_are_made_listed_selected_and_removed(project):
     assert [(s["name"], s["current"]) for s in listed] == [("dev", False), ("second", True)]
     project.run("stack", "select", "dev", check=True)
     assert "dev*" in project.run("stack", "ls", check=True).out
-    assert project.run("stack", "init", "dev").code == 255
+    assert project.run("stack", "init", "dev").code == 1
     project.program('Thing("a")')
     project.up()
     refused = project.run("stack", "rm", "dev", "--yes")
-    assert refused.code == 255 and "still has" in refused.err
+    assert refused.code == 1 and "still has" in refused.err
     project.destroy()
     project.run("stack", "rm", "dev", "--yes", check=True)
     assert [s["name"] for s in json.loads(project.run("stack", "ls", "--json", check=True).out)] == ["second"]
@@ -53,7 +55,7 @@ def test_config_reaches_the_program(project):
     listed = project.run("config", "--json", check=True).document
     assert listed["test:token"] == {"secret": True} and listed["test:size"]["value"] == "8"
     project.run("config", "rm", "size", check=True)
-    assert project.run("config", "get", "size").code == 255
+    assert project.run("config", "get", "size").code == 1
     assert "hush" not in (project.folder / "Pulumi.dev.yaml").read_text()
 
 
@@ -61,7 +63,7 @@ def test_a_wrong_passphrase_is_one_line(project):
     project.run("config", "set", "--secret", "token", "hush", check=True)
     project.program("")
     refused = project.run("up", "--yes", "--skip-preview", PULUMI_CONFIG_PASSPHRASE="wrong")
-    assert refused.code == 255
+    assert refused.code == 1
     assert refused.err.startswith("error: incorrect passphrase") and len(refused.err.splitlines()) == 1
 
 
@@ -119,37 +121,10 @@ def test_import_from_a_file(project):
     assert "already exists" in project.run("import", "--file", str(path), "--yes", "--skip-preview").out
 
 
-@pytest.mark.parametrize(
-    ("document", "reason"),
-    [
-        ({}, "no `resources`"),
-        ({"resources": [{"type": "lab:index:Thing", "name": "x"}]}, "resources[0] of the import file has no 'id'"),
-        (
-            {"resources": [{"type": "t:t:t", "name": "x", "id": "1", "parent": "p"}]},
-            "is not in the import file's nameTable",
-        ),
-        ({"resources": [{"type": "t:t:t", "name": "x", "id": "1", "component": True}]}, "is a component"),
-        (
-            {
-                "resources": [
-                    {"type": "t:t:t", "name": "x", "id": "1", "inputs": {"k": {**SECRET, "ciphertext": "v1:"}}}
-                ]
-            },
-            "must have its plaintext",
-        ),
-    ],
-)
-def test_a_malformed_import_file_is_refused(project, document, reason):
-    path = project.folder / "import.json"
-    path.write_text(json.dumps(document))
-    refused = project.run("import", "--file", str(path), "--yes")
-    assert refused.code == 255 and reason in refused.err
-
-
 def test_up_asks_unless_told_not_to(project):
     project.program('Thing("a")')
     refused = project.run("up")
-    assert refused.code == 255 and "--yes" in refused.err
+    assert refused.code == 2 and "--yes" in refused.err
     done = project.run("up", "--yes", check=True)
     assert done.out.index("Previewing update (dev)") < done.out.index("Updating (dev)")
 
@@ -167,20 +142,40 @@ def test_diffs_name_paths_and_hide_secrets(project):
     assert "~ box.in[1]: 1 => 2" in shown
     assert "~ key: [secret] => [secret]" in shown and "hush" not in shown
     assert "replace [replaces: zone]" in shown
+    assert "__" not in shown
 
 
 def test_the_state_can_be_edited(project):
     project.program('a = Thing("a", opts=ResourceOptions(protect=True))\nThing("b", of=a.id)')
     project.up()
     refused = project.run("state", "delete", SELF + "a", "--yes")
-    assert refused.code == 255 and "is protected" in refused.err
+    assert refused.code == 1 and "is protected" in refused.err
     project.run("state", "unprotect", SELF + "a", "--yes", check=True)
     refused = project.run("state", "delete", SELF + "a", "--yes")
-    assert refused.code == 255 and f"{SELF}b depend on it" in refused.err
+    assert refused.code == 1 and f"{SELF}b depend on it" in refused.err
     project.run("state", "delete", SELF + "b", "--yes", check=True)
     project.run("state", "delete", SELF + "a", "--yes", check=True)
     assert set(project.resources()) == {"test-dev", "default"}
     assert ("Delete", "a") not in project.calls()
+
+
+def test_resources_are_chosen_by_flags(project):
+    text = (
+        'a = Thing("a")\nb = Thing("b", of=a.id, opts=ResourceOptions(protect=True))\nThing("c", size={0})\nThing("d")'
+    )
+    project.program(text.format(1))
+    project.up()
+    project.forget_calls()
+    project.program(text.format(2))
+    project.up("--exclude", SELF + "c")
+    assert project.calls() == []
+    project.up("--target-replace", SELF + "d")
+    assert project.calls() == [("Create", "d"), ("Delete", "d")]
+    done = project.run("destroy", "--yes", "--skip-preview", "--exclude-protected", check=True)
+    assert "All unprotected resources were destroyed" in done.out
+    assert set(project.resources()) == {"test-dev", "default", "a", "b"}
+    again = project.run("destroy", "--yes", "--exclude-protected", "--remove", check=True)
+    assert "no unprotected resources" in again.out and set(project.resources()) == {"test-dev", "default", "a", "b"}
 
 
 def test_nobody_has_to_read_along(project):
@@ -201,11 +196,13 @@ def test_the_history_tells_what_was_done(project):
     assert [(u["kind"], u["result"]) for u in updates] == [("destroy", "succeeded"), ("update", "succeeded")]
     assert updates[1]["message"] == "the first"
     assert updates[1]["resourceChanges"] == {"create": 2}
+    text = project.run("stack", "history", check=True).out
+    assert "UpdateKind: update\nStatus: succeeded\nMessage: the first\n+2-0~0 0 Updated " in text
 
 
 def test_a_folder_without_a_project_is_named(project, tmp_path):
     refused = project.run("--cwd", str(tmp_path), "preview")
-    assert refused.code == 255 and "no Pulumi.yaml project file found" in refused.err
+    assert refused.code == 1 and "no Pulumi.yaml project file found" in refused.err
 
 
 def test_a_program_in_another_folder(project):
@@ -230,3 +227,12 @@ def test_only_an_interactive_command_asks(monkeypatch, arguments, asks):
     monkeypatch.setitem(main.commands, "confirm", confirm)
     main([*arguments, "confirm"], standalone_mode=False)
     assert asked == [asks]
+
+
+def test_before_the_answer_one_can_see_the_details(monkeypatch, capsys):
+    answers = iter(["d", "later", "", "YES"])
+    monkeypatch.setattr(click, "prompt", lambda *_, **__: next(answers))
+    with pytest.raises(EngineError, match="not proceeding with the import"):
+        confirm("resource-import", ["the details"])
+    assert capsys.readouterr().out == "the details\nPlease answer yes, no or details.\n"
+    confirm("update", ["the details"])

@@ -41,11 +41,21 @@ def test_a_program_that_raises_a_run_error(project):
     assert _fails(project, 'raise pulumi.RunError("the reason")') == "the reason"
 
 
-@pytest.mark.parametrize("code", [0, 3])
-def test_a_program_that_exits_early(project, code):
-    error = _fails(project, f"sys.exit({code})")
-    assert f"the program ended early, by sys.exit({code}) in " in error
+def test_a_program_that_exits_with_an_error(project):
+    error = _fails(project, "sys.exit(3)")
+    assert "the program ended early, by sys.exit(3) in " in error
     assert f"__main__.py, line {FIRST + 1}" in error
+
+
+def test_a_program_that_exits_without_an_error_has_ended(project):
+    project.program('Thing("a")\npulumi.export("x", 1)\nsys.exit(0)')
+    done = project.up()
+    assert done.operations == ["create a", "create test-dev"] and "the program ended" not in done.out
+    assert project.outputs() == {"x": 1}
+    project.program('if True:\n    sys.exit()\nThing("a")')
+    shown = project.preview()
+    assert shown.operations == ["delete a"]
+    assert f"the program ended by sys.exit() in {project.folder}/__main__.py, line {FIRST + 1}" in shown.out
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -105,24 +115,9 @@ def test_a_program_that_prints_megabytes(project):
     assert "a" in project.resources()
 
 
-@pytest.mark.parametrize(
-    ("text", "named"),
-    [
-        ("pulumi.runtime.register_resource_transform(lambda args: None)", "resource transforms are"),
-        ("pulumi.runtime.register_invoke_transform(lambda args: None)", "invoke transforms are"),
-        ('Thing("b", opts=ResourceOptions(transforms=[lambda args: None]))', "resource transforms, which 'b' has, are"),
-        (
-            'h = pulumi.ResourceHook("h", lambda args: None)\n'
-            'Thing("b", opts=ResourceOptions(hooks=pulumi.ResourceHookBinding(before_create=[h])))',
-            "resource hooks are",
-        ),
-        ('pulumi.ComponentResource("lab:index:Remote", "r", {}, None, True)', "the remote component lab:index:Remote"),
-    ],
-)
-def test_what_is_not_supported_is_refused_by_name(project, text, named):
-    error = _fails(project, text)
-    assert f"{named}" in error and "not supported by pulumi-embedded" in error
-    assert "create b" not in error
+def test_what_is_not_supported_is_refused_by_name(project):
+    error = _fails(project, 'pulumi.ComponentResource("lab:index:Remote", "r", {}, None, True)')
+    assert "the remote component lab:index:Remote" in error and "not supported by pulumi-embedded" in error
 
 
 def test_a_package_without_a_plugin_is_refused_by_name(project):
@@ -148,7 +143,7 @@ def test_what_a_program_prints_last_is_not_lost(project):
 def test_policy_packs_are_refused_by_name(project):
     project.program("")
     refused = project.run("preview", "--policy-pack", "somewhere")
-    assert refused.code == 255 and "policy packs are not supported" in refused.err
+    assert refused.code == 1 and "policy packs are not supported" in refused.err
 
 
 def test_a_python_without_the_sdk_is_named(project):
@@ -167,4 +162,23 @@ def test_a_python_without_the_sdk_is_named(project):
         "name: test\nruntime:\n  name: python\n  options:\n    virtualenv: gone\n"
     )
     refused = project.run("preview")
-    assert refused.code == 255 and "there is no Python in" in refused.err
+    assert refused.code == 1 and "there is no Python in" in refused.err
+
+
+def test_a_refused_diff_stands_under_its_resource_and_any_terminal_shows_it(project):
+    text = """
+    Thing("t·rn", fail="diff", size={0})
+    Thing("calm")
+    """
+    project.program(text.format(1))
+    project.up()
+    project.program(text.format(2))
+    refused = project.finish(project.start("preview", PYTHONIOENCODING="ascii"))
+    assert refused.code == 1
+    assert "  lab:index:Thing (t?rn):\n    error: the diff failed, as it was told to\n" in refused.out
+    assert "    lab:index:Thing t?rn **failed** 1 error\n" in refused.out
+    assert "    pulumi:pulumi:Stack test-dev **failed** 1 message\n" in refused.out
+    assert "Duration: " in refused.out
+    document = project.preview(check=False).document
+    errors = [diagnostic["urn"] for diagnostic in document["diagnostics"] if diagnostic["severity"] == "error"]
+    assert errors == ["urn:pulumi:dev::test::lab:index:Thing::t·rn"]

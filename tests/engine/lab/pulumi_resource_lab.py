@@ -8,7 +8,6 @@ Every call becomes a line in `$LAB_FOLDER/calls.jsonl`.
 
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -84,6 +83,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request, context):
         olds, news = as_dict(request.old_inputs), as_dict(request.news)
+        self.misbehave(news, "diff", context)
         changed = sorted(key for key in {*olds, *news} if olds.get(key) != news.get(key))
         changed = [key for key in changed if key not in request.ignoreChanges]
         replaces = [key for key in changed if key in ("zone", "name")]
@@ -202,21 +202,7 @@ class Lab(provider_pb2_grpc.ResourceProviderServicer):
         context.abort(grpc.StatusCode.UNKNOWN, "init failed")
 
 
-def end_with_the_engine():
-    """A test that kills its engine leaves no plugin behind."""
-    host, _, port = sys.argv[1].rpartition(":")
-    while True:
-        time.sleep(1)
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-        except ConnectionRefusedError:
-            os._exit(1)
-        except OSError:
-            continue
-
-
 def main():
-    threading.Thread(target=end_with_the_engine, daemon=True).start()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=300))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Lab(), server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -4,67 +4,16 @@ import pytest
 from pulumi_embedded import urn
 from pulumi_embedded.deployment.requests import Unsupported, duration_seconds, satisfies
 from pulumi_embedded.display.property_changes import changes, shown
-from pulumi_embedded.property_paths import MalformedPath, contains, keep_old, parse
 from pulumi_embedded.providers.provider_api import Diff, PropertyDiff
 from pulumi_embedded.steps.aliases import AliasResolver
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.diffs import inverted, with_replace_on_changes
+from pulumi_embedded.steps.diffs import inverted
 from pulumi_embedded.steps.goals import Alias
 from pulumi_embedded.steps.targets import Targets
 from pulumi_embedded.storage.snapshot import ResourceState
 from pulumi_embedded.values import UNKNOWN, Secret
 
 ROOT = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("a", ("a",)),
-        ("a.b[0].c", ("a", "b", 0, "c")),
-        ('a["b.c"].d', ("a", "b.c", "d")),
-        ('["with \\"quotes\\""]', ('with "quotes"',)),
-        ("a[*].b", ("a", "*", "b")),
-        ("*", ("*",)),
-    ],
-)
-def test_paths(text, path):
-    assert parse(text) == path
-
-
-@pytest.mark.parametrize("text", ["a[", "a]", 'a["b', "a..b"])
-def test_what_is_not_a_path(text):
-    with pytest.raises(MalformedPath):
-        parse(text)
-
-
-def test_what_a_path_contains():
-    assert contains(parse("a.*"), parse("a.b.c"))
-    assert contains(parse("a"), parse("a"))
-    assert not contains(parse("a.b"), parse("a"))
-    assert not contains(parse("a.b"), parse("a.c"))
-
-
-@pytest.mark.parametrize(
-    ("path", "old", "new", "kept"),
-    [
-        ("a", {"a": 1}, {"a": 2, "b": 3}, {"a": 1, "b": 3}),
-        ("a", {}, {"a": 2}, {}),
-        ("a", {"a": 1}, {}, {"a": 1}),
-        ("a.b", {"a": {"b": 1, "c": 1}}, {"a": {"b": 2, "c": 2}}, {"a": {"b": 1, "c": 2}}),
-        ("a[1]", {"a": [1, 2]}, {"a": [3, 4]}, {"a": [3, 2]}),
-        ("a[*].b", {"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 3}, {"b": 4}]}, {"a": [{"b": 1}, {"b": 2}]}),
-        ("a.*", {"a": {"x": 1}}, {"a": {"y": 2}}, {"a": {"x": 1}}),
-        ("a.b", {"a": Secret({"b": 1})}, {"a": Secret({"b": 2})}, {"a": Secret({"b": 1})}),
-    ],
-)
-def test_ignored_properties_keep_their_old_values(path, old, new, kept):
-    assert keep_old([path], old, new) == (kept, [])
-
-
-@pytest.mark.parametrize("path", ["a.b", "a[0]", "a["])
-def test_paths_through_what_was_added_are_not_ignored(path):
-    assert keep_old([path], {}, {"a": {"b": 1}}) == ({"a": {"b": 1}}, [path])
 
 
 def test_urns():
@@ -105,17 +54,6 @@ def test_alias_specs_take_over_what_they_do_not_say():
         "urn:pulumi:dev::p::d:e:F::n",
         "urn:pulumi:prod::q::a:b:C$d:e:F::in",
     ]
-
-
-def test_replace_on_changes():
-    diff = Diff("some", changed_keys=["size", "box"], detailed={"box.in": PropertyDiff("add", input_diff=True)})
-    changed = with_replace_on_changes(diff, ["size", "box.*"], has_init_errors=False)
-    assert changed.replace_keys == ["size"]
-    assert changed.detailed == {"box.in": PropertyDiff("add-replace", input_diff=True)}
-    assert changed.replaces
-    same = Diff("none")
-    assert with_replace_on_changes(same, ["*"], has_init_errors=False) == same
-    assert with_replace_on_changes(same, ["*"], has_init_errors=True).replace_keys == ["#initerror"]
 
 
 def test_a_diff_seen_from_the_other_side():

@@ -143,6 +143,8 @@ def test_stack_references_read_other_stacks(project):
     project.program('pulumi.StackReference("organization/test/nowhere")')
     refused = project.up(check=False)
     assert refused.code == 1 and "unknown stack 'organization/test/nowhere'" in refused.errors[0]
+    about = [e["diagnosticEvent"]["urn"] for e in refused.events if "unknown stack" in str(e.get("diagnosticEvent"))]
+    assert about == ["urn:pulumi:dev::test::pulumi:pulumi:StackReference::organization/test/nowhere"]
 
 
 def test_component_outputs(project):
@@ -180,7 +182,7 @@ def test_parallel_limits(project):
 
 def test_expect_no_changes(project):
     project.program('Thing("a")')
-    assert project.preview("--expect-no-changes", check=False).code == 1
+    assert project.preview("--expect-no-changes", check=False).code == 7
     project.up()
     assert project.preview("--expect-no-changes").code == 0
 

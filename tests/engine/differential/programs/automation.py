@@ -1,0 +1,11 @@
+"""A driver with `pulumi.automation`: stacks, config, previews, updates, events, outputs, history, removal."""
+
+from lab import Output, Thing, pulumi
+
+STEPS = ["python driver.py"]
+SHOWS = ["the Automation API"]
+
+if __name__ == "__main__":
+    Thing("a", size=pulumi.Config().get_int("size"))
+    pulumi.export("word", Output.secret("hush"))
+    pulumi.export("open", 1)
