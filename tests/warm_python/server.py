@@ -85,7 +85,11 @@ def serve(address: str) -> Fork:
                     client.close()
             elif key.fileobj is listener:
                 client, _ = listener.accept()
-                request, streams = _received(client)
+                received = _received(client)
+                if received is None:
+                    client.close()
+                    continue
+                request, streams = received
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
@@ -96,8 +100,8 @@ def serve(address: str) -> Fork:
                     os.close(stream)
                 clients[pid] = client
                 selector.register(client, selectors.EVENT_READ, pid)
-            else:
-                # The client was killed: so is what it stands for.
+            elif clients.get(key.data) is key.fileobj:
+                # The client was killed: so is what it stands for, unless it has just ended.
                 selector.unregister(key.fileobj)
                 os.kill(key.data, signal.SIGKILL)
 
@@ -110,11 +114,19 @@ def _ended() -> list[tuple[int, int]]:
     return ended
 
 
-def _received(client: socket.socket) -> tuple[Request, list[int]]:
-    size, ancillary, _, _ = client.recvmsg(4, socket.CMSG_SPACE(3 * 4))
-    streams = array.array("i", ancillary[0][2])
-    with client.makefile("rb") as stream:
-        return Request(*marshal.loads(stream.read(int.from_bytes(size, "big")))), list(streams)
+def _received(client: socket.socket) -> tuple[Request, list[int]] | None:
+    """Return what a client was started with, and its standard streams; None if it was killed before it said so."""
+    streams = array.array("i")
+    try:
+        size, ancillary, _, _ = client.recvmsg(4, socket.CMSG_SPACE(3 * 4))
+        for _, _, descriptors in ancillary:
+            streams.frombytes(descriptors)
+        with client.makefile("rb") as stream:
+            return Request(*marshal.loads(stream.read(int.from_bytes(size, "big")))), list(streams)
+    except (OSError, EOFError, ValueError):
+        for descriptor in streams:
+            os.close(descriptor)
+        return None
 
 
 def become(fork: Fork, executable: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,3 +86,31 @@ def test_what_a_fork_could_not_honour_is_run_afresh(tmp_path: Path) -> None:
     assert run.stdout == "customised\n"
     run = started(warm_python.executable(), "-c", "import sys; print(sys.executable)", folder=tmp_path)
     assert run.stdout == f"{sys.executable}\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="a zombie is seen in /proc")
+def test_it_goes_on_when_a_process_and_its_stand_in_are_killed_at_once(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
+    (tmp_path / "ends.py").touch()
+    stand_in = subprocess.Popen([warm_python.executable(), "waits.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert stand_in.stdout is not None
+    with stand_in.stdout as stdout, socket.socket(socket.AF_UNIX) as talker:
+        pid = int(stdout.readline())
+        # While it listens to another, it is told first of the one end and then of the other.
+        talker.connect(str(Path(warm_python.executable()).with_name("socket")))
+        talker.sendall((9).to_bytes(4, "big"))
+        os.kill(pid, signal.SIGKILL)
+        while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.01)
+        stand_in.kill()
+        stand_in.wait()
+    assert started(warm_python.executable(), "ends.py", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("sent", [b"", (9).to_bytes(4, "big") + b"cut"])
+def test_it_goes_on_when_a_stand_in_is_killed_before_it_has_spoken(tmp_path: Path, sent: bytes) -> None:
+    (tmp_path / "ends.py").touch()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(Path(warm_python.executable()).with_name("socket")))
+        client.sendall(sent)
+    assert started(warm_python.executable(), "ends.py", folder=tmp_path).returncode == 0
