@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
@@ -26,10 +26,13 @@ from pulumi_embedded.steps.steps import CreateReplacement, DeleteForReplacement,
 from pulumi_embedded.values import Properties, PropertyValue, Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from pulumi_embedded.steps.events import Events
     from pulumi_embedded.storage.snapshot import ResourceState
+
+_SILENCE_SECONDS: Final = 0.25
+"""How long a program says nothing before it is taken to have said all that it can without an answer."""
 
 
 @dataclass(slots=True)
@@ -50,6 +53,9 @@ class Registrations:
     """Set when the program has declared everything."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """To be set when the deployment is over, which the program waits for."""
+    _requests: int = 0
+    """How many requests have come."""
+    _in_progress: int = 0
     _stack_outputs: tuple[str, Properties] | None = None
     _default_providers: dict[tuple[str, str, str], asyncio.Task[str]] = field(
         default_factory=dict[tuple[str, str, str], "asyncio.Task[str]"]
@@ -59,7 +65,7 @@ class Registrations:
 
     async def register(self, goal: Goal) -> tuple[ResourceState, str]:
         """Bring a resource to its goal; returns its state and `success`, `failed`, `skipped` or `unknown`."""
-        with self._ending_on_failure(self._urn_of(goal)):
+        async with self._ending_on_failure(self._urn_of(goal)):
             new, steps = await self.generator.register(goal)
             for step in steps:
                 self.generator.check_skipped(step)
@@ -98,7 +104,7 @@ class Registrations:
 
     async def read(self, goal: ReadGoal) -> ResourceState:
         """Read an external resource."""
-        with self._ending_on_failure(self._urn_of(goal)):
+        async with self._ending_on_failure(self._urn_of(goal)):
             new, steps = self.generator.read(goal)
             await self.executor.run(steps)
             return new
@@ -147,7 +153,7 @@ class Registrations:
         """The reference of the package's default provider, which is created if need be."""
         disabled = self.disabled_default_providers
         if package != BUILTIN_PACKAGE and ("*" in disabled or package in disabled):
-            with self._ending_on_failure():
+            async with self._ending_on_failure():
                 raise ProviderError(
                     f"Default provider for '{package}' disabled. '{user}' must use an explicit provider."
                 )
@@ -198,20 +204,36 @@ class Registrations:
     def _urn_of(self, goal: Goal | ReadGoal) -> str:
         return urns.make(self.generator.stack, self.generator.project, goal.parent, goal.type, goal.name)
 
-    @contextlib.contextmanager
-    def _ending_on_failure(self, urn: str = "") -> Generator[None]:
+    @contextlib.asynccontextmanager
+    async def _ending_on_failure(self, urn: str = "") -> AsyncGenerator[None]:
         """Report what the provider of the resource with this URN refuses, and end the deployment."""
         if self.executor.stopped:
             raise ShutDown
+        self._requests += 1
+        self._in_progress += 1
         try:
             yield
         except (Refused, StepFailed, Stopped):
             if self.executor.failed or not self.executor.stopped:
                 self.failed = True
-            self.end()
-            raise ShutDown from None
         except ProviderError as error:
             self.failed = True
             self.events.error(str(error), urn)
-            self.end()
-            raise ShutDown from None
+        else:
+            return
+        finally:
+            self._in_progress -= 1
+        if self.options.preview:
+            await self._hear_the_rest()
+        self.end()
+        raise ShutDown
+
+    async def _hear_the_rest(self) -> None:
+        """Wait until the program declares nothing more, so that one preview names all mistakes and not the first.
+
+        Nothing is changed meanwhile. The program cannot be asked whether it has more to say: it waits for answers.
+        """
+        requests = 0
+        while (self._in_progress or requests != self._requests) and not self.executor.stopped:
+            requests = self._requests
+            await asyncio.sleep(_SILENCE_SECONDS)
