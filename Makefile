@@ -61,11 +61,11 @@ down: install
 
 # Everything that a change is asked on every machine, in minutes.
 test: check
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # What `test` leaves out and nothing else: the long forms, the Pulumi CLI's turn, and property tests with fresh examples.
 test-all: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m "slow or hypothesis" --hypothesis-profile new
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or hypothesis" --hypothesis-profile new
 
 check: install
 	$(BIN)/ruff check .
@@ -85,7 +85,7 @@ bench: install
 	$(BIN)/python -m tests.bench
 
 crash: install
-	$(BIN)/python -m pytest -n $(WORKERS) -m crash --crash-seeds 500
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m crash --crash-seeds 500
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +63,7 @@ class Engine:
             (folder / name).symlink_to(self._python())
         if self.kind == EMBEDDED:
             shim = folder / "pulumi"
-            shim.write_text(f'#!/bin/sh\nexec {sys.executable} -m pulumi_embedded "$@"\n')
+            shim.write_text(f'#!/bin/sh\nexec {self._python()} -m pulumi_embedded "$@"\n')
             shim.chmod(0o755)
         return folder
 

@@ -105,10 +105,16 @@ def test_a_closed_pipe_ends_a_script_and_what_it_has_started(pipe, script):
 
 
 def test_the_end_is_that_of_the_command(pipe, script):
-    commands = [(script, "3"), ("/bin/sh", "-c", "exit 4"), (script, "die", "KILL"), (script, "die", "INT"), ("/none",)]
+    commands = [
+        (script, "3"),
+        ("/bin/sh", "-c", "exit 4"),
+        (script, "die", "KILL"),
+        (script, "die", "TERM"),
+        ("/none",),
+    ]
     processes = [start(pipe[0], *command) for command in commands]
     outputs = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [3, 4, -signal.SIGKILL, -signal.SIGINT, 127]
+    assert [process.returncode for process in processes] == [3, 4, -signal.SIGKILL, -signal.SIGTERM, 127]
     assert [error for _, error in outputs] == ["", "", "", "", "No such file or directory: /none\n"]
     os.close(pipe[1])
 
