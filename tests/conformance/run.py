@@ -14,7 +14,7 @@ from gpufleet_provider.dynamic import DynamicProvider
 from gpufleet_provider.http import accounts
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.state_properties import IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
-from gpufleet_provider.operations import catalogue
+from gpufleet_provider.operations import catalogue, run_memory
 from gpufleet_provider.operations.call import Call
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.waiting import shared_list, watcher
@@ -44,7 +44,10 @@ class Declined(Exception):
 
 
 class Clock:
-    """The provider's time, which tests move: the pause before a request is repeated passes at once."""
+    """The provider's time, which tests move: the pause before a request is repeated passes at once.
+
+    So does the time in which the provider waits for a run to meet everything that its state holds.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.ahead_seconds = 0.0
@@ -52,6 +55,7 @@ class Clock:
         monkeypatch.setattr(time, "monotonic", lambda: monotonic() + self.ahead_seconds)
         monkeypatch.setattr(CloudClient, "_sleep", lambda _client, seconds: self.advance(seconds))
         monkeypatch.setattr(shared_list, "GATHER_SECONDS", 0.0)
+        monkeypatch.setattr(run_memory, "QUIET_SECONDS", 0.0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""
@@ -100,7 +104,6 @@ class Run:
 
     def create(self, name: str, news: Properties, *, timeout_seconds: float | None = None) -> State:
         """Create with inputs that check has returned; raises what the provider raises."""
-        self._clock.advance(10)  # The provider waits until it has met everything that the state holds.
         with self._calling(name, timeout_seconds):
             made = self._provider.create(dict(news))
         assert made.id, "a create has returned no id"

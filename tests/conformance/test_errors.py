@@ -22,6 +22,7 @@ from gpufleet_provider.model.errors import (
 )
 
 from tests.conformance.conftest import Subject
+from tests.conformance.run import State
 from tests.conformance.simulated import CANARY, KEY
 
 ECHO = {"error": {"message": f"no: {KEY}", "api_key": KEY}, "message": f"password={CANARY}", "error_code": "NO"}
@@ -135,6 +136,42 @@ def test_another_account_that_lacks_it_never_says_gone(subject: Subject) -> None
         with pytest.raises(Refusal, match="another key or address") as refused:
             ask(subject.run(key="another-good-key"))
         in_one_line(refused.value)
+
+
+def test_another_key_that_shows_the_rest_of_the_state_is_of_the_same_account(subject: Subject) -> None:
+    gone, other = subject.run().up("it", subject.inputs()), subject.run().up("other", subject.inputs("other"))
+    subject.account.vanish(gone.id)
+    run = subject.run(key="another-good-key")
+    assert run.refresh("other", other) is not None
+    assert run.refresh("it", gone) is None
+    subject.remove(other)
+
+
+def test_a_reference_to_what_does_not_exist_is_an_error(subject: Subject) -> None:
+    made = subject.run().up("it", subject.inputs())
+    reference = State(made.id, {})
+    assert subject.run().refresh("theirs", reference) is not None
+    subject.remove(made)
+    with pytest.raises(Refusal, match="no such id") as refused:
+        subject.run().refresh("theirs", reference)
+    in_one_line(refused.value)
+
+
+GONE_ANSWERS: list[dict[str, Any]] = [
+    *({"fault": "status", "status": status} for status in (400, 403, 404, 409, 410, 422, 500)),
+    {"fault": "status", "status": 204, "body": ""},
+    {"fault": "status", "status": 200, "body": {}},
+    {"fault": "status", "status": 200, "body": "OK"},
+]
+"""What clouds say to the delete of what is gone."""
+
+
+@pytest.mark.parametrize("answer", GONE_ANSWERS, ids=named)
+def test_a_delete_of_what_is_gone_comes_to_an_end_however_it_is_answered(subject: Subject, answer: Any) -> None:
+    made = subject.run().up("it", subject.inputs())
+    subject.account.vanish(made.id)
+    subject.account.fail_changes(**answer)
+    subject.run().delete("it", made)
 
 
 def test_an_update_that_fails_is_said_and_can_be_repeated(subject: Subject) -> None:

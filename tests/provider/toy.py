@@ -170,6 +170,8 @@ PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 class ToyCloud:
     """Boxes by id. `before` and `after` are called around every call with its verb, and may raise."""
 
+    title = "Toy"
+
     def __init__(self) -> None:
         self.boxes: dict[str, Properties] = {}
         self.volumes: set[str] = set()
@@ -244,10 +246,9 @@ class _NoPace:
 class ToyClient:
     """What a watcher and a lifecycle ask of a client."""
 
-    mark = "toy"
-
-    def __init__(self, cloud: ToyCloud) -> None:
+    def __init__(self, cloud: ToyCloud, mark: str = "toy") -> None:
         self.cloud = cloud
+        self.mark = mark
         self.by_id = _NoPace()
         self.changed_at = float("-inf")
 
@@ -267,9 +268,9 @@ class Desk:
         self.now = self.call()
         self.new_run()
 
-    def new_run(self) -> None:
-        """Forget what a plugin process knows: the next run has one of its own."""
-        client: Any = ToyClient(self.cloud)
+    def new_run(self, mark: str = "toy") -> None:
+        """Forget what a plugin process knows: the next run has one of its own, with the key that a mark stands for."""
+        client: Any = ToyClient(self.cloud, mark)
         self.service = ResourceService(BOX, lambda _setting: client)
         self.watcher = watcher_for(BOX, client, 0.01)
 

@@ -21,7 +21,7 @@ from gpufleet_provider.operations.operation import Operation
 RECONCILE_POLLS = 15
 """How often the list is read after a create whose answer was lost, before it is reported as possibly existing."""
 QUIET_WITHIN_SECONDS = 60.0
-"""How long a takeover waits at most for a run that still meets what its state holds."""
+"""How long is waited at most for a run that still meets what its state holds."""
 
 
 # --- Import ---------------------------------------------------------------------------------------------------------
@@ -78,13 +78,18 @@ def find_leftover(operation: Operation, listed: list[Properties], inputs: Proper
     found = _leftover(operation, listed, inputs)
     if found is not None:
         # The state may hold it under a URN that this run has still to meet: a renamed resource keeps its name.
-        until = time.monotonic() + QUIET_WITHIN_SECONDS
-        while not operation.memory.is_quiet() and time.monotonic() < until:
-            operation.watcher.pause()
+        wait_until_quiet(operation)
         found = _leftover(operation, listed, inputs)
     if found is not None:
         operation.memory.record_adopted(operation.id_of(found))
     return found
+
+
+def wait_until_quiet(operation: Operation) -> None:
+    """Wait until this run has probably met all that its state holds, for a minute at most."""
+    until = time.monotonic() + QUIET_WITHIN_SECONDS
+    while not operation.memory.is_quiet() and time.monotonic() < until:
+        operation.watcher.pause()
 
 
 def _leftover(operation: Operation, listed: list[Properties], inputs: Properties) -> Properties | None:

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from gpufleet_provider.model.errors import (
     CloudError,
-    Conflict,
-    Invalid,
     NotFound,
+    Stopped,
     WaitEnded,
     WaitFailed,
     describe,
@@ -84,21 +83,39 @@ def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Pro
 
 
 def request_delete(operation: Operation, id: str, outputs: Properties) -> None:
-    """Ask for the delete until the cloud accepts it, or knows no such id for certain; raises CloudError."""
+    """Ask for the delete until the cloud accepts it, or knows no such id for certain; raises CloudError.
+
+    However a cloud refuses to delete what is gone, or being deleted already: what counts is what it shows.
+    """
     may_appear_until = time.monotonic() + seconds_until_shown(outputs)
     while True:
         try:
             return operation.lifecycle.delete(operation.client, id)
         except NotFound:
-            if time.monotonic() >= may_appear_until:
+            pass
+        except Stopped:
+            raise
+        except CloudError as refusal:
+            shows = _shown_after_refusal(operation, id, refusal)
+            if shows is not None:
+                if operation.lifecycle.live(shows):
+                    raise
                 return None
-        except (Conflict, Invalid):
-            # Deleting twice is refused by some clouds: what counts is whether it is being deleted.
-            if not _is_being_deleted(operation, id):
-                raise
+        if time.monotonic() >= may_appear_until:
             return None
         operation.call.progress("the cloud has accepted it and does not show it yet; waiting to delete it")
         operation.watcher.pause()
+
+
+def _shown_after_refusal(operation: Operation, id: str, refusal: CloudError) -> Any:
+    """Return what the cloud shows of a resource that it refused to delete; None if it has no such id for certain."""
+    try:
+        return parse_info(operation.lifecycle.info_body, operation.watcher.fresh(id))
+    except NotFound:
+        return None
+    except CloudError:
+        # The first error says what is wrong; this one only that nothing more is known.
+        raise refusal from None
 
 
 def wait_until_gone(operation: Operation, id: str, deadline: float) -> None:
@@ -121,14 +138,6 @@ def wait_until_gone(operation: Operation, id: str, deadline: float) -> None:
         )
     except WaitEnded as ended:
         raise CloudError(f"delete of {operation.token} {id} was accepted, but it is not gone yet: {ended}") from None
-
-
-def _is_being_deleted(operation: Operation, id: str) -> bool:
-    try:
-        info = parse_info(operation.lifecycle.info_body, operation.watcher.fresh(id))
-    except NotFound:
-        return True
-    return not operation.lifecycle.live(info)
 
 
 # --- What a state says of a wait ------------------------------------------------------------------------------------

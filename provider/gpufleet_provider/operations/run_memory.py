@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from gpufleet_provider.model.errors import Refusal
 from gpufleet_provider.model.fields import Properties
 
 QUIET_SECONDS = 1.5
-"""How long a run has to have checked and compared nothing before it has probably met all that its state holds."""
+"""How long a run has to have met no resource before it has probably met all that its state holds."""
 
 
 @dataclass
@@ -30,13 +31,17 @@ class RunMemory:
     adopted_ids: set[str] = field(default_factory=set[str])
     """Ids that this run has taken over or imported."""
     last_seen_at: float = float("-inf")
-    """When the run last checked or compared anything, by `time.monotonic`."""
+    """When the run last met a resource, by `time.monotonic`."""
     refreshed_urns: set[str] = field(default_factory=set[str])
     """URNs that were read and neither checked nor compared since."""
     forfeit_reasons: dict[str, str] = field(default_factory=dict[str, str])
     """Per URN of a prepaid resource that its diff does not replace: what a replacement would forfeit."""
     pending_creates: dict[str, Properties] = field(default_factory=dict[str, Properties])
     """Per URN that was last checked as a new resource: its inputs."""
+    accounts: dict[str, str] = field(default_factory=dict[str, str])
+    """Per id that the state holds: the mark of the account (a key at an address) that it was last written with."""
+    same_accounts: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Marks of accounts, each with the mark of another through which this run has seen an id of the first."""
     claimed_names: dict[tuple[Any, ...], str] = field(default_factory=dict[tuple[Any, ...], str])
     """Names, each with its account and place, under which this run creates something, and the URN of that."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -78,6 +83,7 @@ class RunMemory:
 
     def record_read(self, urn: str) -> None:
         """Record that a resource is read."""
+        self.last_seen_at = time.monotonic()
         self.refreshed_urns.add(urn)
 
     def end_refresh_view(self, urn: str) -> bool:
@@ -92,12 +98,27 @@ class RunMemory:
 
     def record_delete(self, urn: str) -> Properties | None:
         """Record that the engine deletes a resource; returns the inputs of what it creates in its place, if any."""
+        self.last_seen_at = time.monotonic()
         self.forfeit_reasons.pop(urn, None)
         return self.pending_creates.get(urn)
 
     def record_gone(self, id: str) -> None:
         """Record that this run has deleted an id."""
         self.deleted_ids.add(id)
+
+    # --- Which account an id is in ---
+
+    def record_account(self, id: str, mark: str) -> None:
+        """Record the mark of the account that the state has of an id."""
+        self.accounts[id] = mark
+
+    def record_shown(self, id: str, through: str) -> None:
+        """Record that the account with the mark `through` shows an id, whatever mark the state has of it."""
+        self.same_accounts.add((self.accounts.get(id, through), through))
+
+    def is_same_account(self, mark: str, through: str, shown_ids: Iterable[str]) -> bool:
+        """Say whether two marks are of one account: the second shows, or has shown, an id that has the first."""
+        return (mark, through) in self.same_accounts or any(self.accounts.get(id) == mark for id in shown_ids)
 
     # --- Whose an id is ---
 

@@ -33,6 +33,7 @@ from gpufleet_provider.operations.adoption import (
     shown_inputs,
     warn_of_duplicates,
 )
+from gpufleet_provider.operations.another_account import refuse_another_account, remember_with_account
 from gpufleet_provider.operations.awaiting import (
     During,
     deadline_of,
@@ -70,7 +71,10 @@ class Service(Protocol):
         ...
 
     def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
-        """Return outputs and corrected inputs as they are now (None for what is only referred to); None if gone."""
+        """Return outputs and corrected inputs as they are now (None for what is only referred to); None if gone.
+
+        A reference that is read for the first time must exist: raises Refusal if it does not.
+        """
         ...
 
     def update(self, call: Call, id: str, olds: Properties, inputs: Properties) -> Properties:
@@ -114,6 +118,8 @@ class ResourceService:
     def diff(self, call: Call, id: str, olds: Properties, news: Properties) -> Plan:
         """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
         self.memory.record_diff(id, call.urn)
+        if ACCOUNT in olds:
+            self.memory.record_account(id, olds[ACCOUNT])
         planned = plan(self.lifecycle, olds, news)
         forfeited = None if planned.replaces else forfeited_by_the_engine(self.lifecycle, olds, news)
         self.memory.record_plan(call.urn, forfeited)
@@ -157,13 +163,16 @@ class ResourceService:
         inputs: Properties | None = outputs.get(INPUTS)
         if inputs is not None:
             # What is only referred to, by its id, is not managed here.
-            operation.remember(id)
+            remember_with_account(operation, id, outputs)
         try:
             info = parse_info(lifecycle.info_body, operation.watcher.fresh(id, within_seconds=1.0))
         except NotFound:
             info = None
+        if info is None:
+            refuse_another_account(operation, id, outputs)
+        else:
+            self.memory.record_shown(id, operation.client.mark)
         if info is None or lifecycle.gone(info):
-            _refuse_another_account(operation, id, outputs)
             seconds = seconds_until_shown(outputs) if info is None else 0.0
             if seconds <= 0:
                 return _read_gone(operation, id, outputs, inputs)
@@ -190,7 +199,7 @@ class ResourceService:
         Raises CloudError when the change was not accepted: the state then keeps what it has.
         """
         operation = self._operation(call)
-        operation.remember(id)
+        remember_with_account(operation, id, olds)
         deadline = deadline_of(call, self.lifecycle.timeouts.update_seconds)
         prior = prior_inputs(self.lifecycle, olds, inputs)
         return _apply_changes(operation, id, olds, prior, inputs, deadline, during_of(olds))
@@ -205,7 +214,7 @@ class ResourceService:
             # A resource that was renamed, and renamed back without an alias: another one of this run goes on with it.
             call.warn(f"{lifecycle.token} {id} is not deleted: another resource of this run has taken it over")
             return
-        operation.remember(id)
+        remember_with_account(operation, id, outputs)
         declared = self.memory.record_delete(call.urn)
         if declared is not None and (reason := forfeited_by_the_engine(lifecycle, outputs, declared)) is not None:
             raise Refusal(f"{lifecycle.token} {id}: {reason}")
@@ -213,8 +222,9 @@ class ResourceService:
         if outputs.get(ACCOUNT, operation.client.mark) != operation.client.mark:
             try:
                 operation.watcher.fresh(id)
+                self.memory.record_shown(id, operation.client.mark)
             except NotFound:
-                _refuse_another_account(operation, id, outputs)
+                refuse_another_account(operation, id, outputs)
         if WAIT in outputs:
             outputs = with_current_outputs(operation, id, outputs)
         request_delete(operation, id, outputs)
@@ -270,8 +280,17 @@ def _adopt(operation: Operation, id: str, shown: Properties, inputs: Properties,
 def _read_gone(
     operation: Operation, id: str, outputs: Properties, inputs: Properties | None
 ) -> tuple[Properties, Properties | None] | None:
-    """Return what a read keeps of a resource that is gone: nothing, unless it was prepaid."""
+    """Return what a read keeps of a resource that is gone: nothing, unless it was prepaid.
+
+    Raises Refusal for the id that a program refers to. Pulumi would go on with empty outputs, and bring what depends on
+    them to those. A refresh, which has outputs to compare with, takes it out of the state.
+    """
     lifecycle, warn = operation.lifecycle, operation.call.warn
+    if inputs is None and not outputs.get(lifecycle.id_field):
+        raise Refusal(
+            f"{lifecycle.token} {id}: {operation.client.cloud.title} has no such id, and this program refers to it. "
+            "Correct the id, or take the reference out of the program"
+        )
     became = lost_term(lifecycle, inputs, outputs) if inputs is not None else None
     if inputs is None or became is None:
         for attached in lifecycle.attached_resources(inputs or {}, outputs):
@@ -280,17 +299,6 @@ def _read_gone(
     warn(f"{lifecycle.token} {id}: {ended_message(lifecycle, became)}")
     ended = {**inputs, ENDED: became}
     return {**without_wait(outputs), lifecycle.status_field: "Ended", INPUTS: ended}, ended
-
-
-def _refuse_another_account(operation: Operation, id: str, outputs: Properties) -> None:
-    """Raise where the state was written with another key or address: that this one lacks an id proves nothing."""
-    client = operation.client
-    if outputs.get(ACCOUNT, client.mark) != client.mark:
-        raise Refusal(
-            f"{operation.token} {id}: {client.cloud.title} shows no such id, but the state was written with another "
-            "key or address, where it may still run. Go back to that key; or, if it is certainly deleted, remove it "
-            "from the state with `pulumi state delete`"
-        )
 
 
 def _drifted(operation: Operation, id: str, inputs: Properties, shown: Properties) -> Properties:

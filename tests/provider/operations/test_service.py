@@ -8,9 +8,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gpufleet_provider.model.errors import Ambiguous, CloudError, Conflict, Invalid, Refusal, Stopped, Unavailable
-from gpufleet_provider.model.state_properties import CREATE_FIRST, ENDED, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
-from gpufleet_provider.operations import awaiting
+from gpufleet_provider.model.errors import (
+    Ambiguous,
+    CloudError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    OutOfCapacity,
+    RateLimited,
+    Refusal,
+    Stopped,
+    Unavailable,
+)
+from gpufleet_provider.model.state_properties import ACCOUNT, CREATE_FIRST, ENDED, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
+from gpufleet_provider.operations import awaiting, run_memory
 from gpufleet_provider.operations.call import Call
 from gpufleet_provider.waiting import wait
 
@@ -521,6 +532,59 @@ def test_gone_is_gone_when_list_and_cloud_agree(desk: Desk) -> None:
     assert desk.cloud.calls[-1] == ("get", id)
 
 
+def test_what_another_key_does_not_show_is_not_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_memory, "QUIET_SECONDS", 0.0)
+    id, outputs = made(desk)
+    del desk.cloud.boxes[id]
+    desk.new_run("another key")
+    for ask in (desk.read, desk.delete):
+        with pytest.raises(Refusal, match="written with another key or address"):
+            ask(id, outputs)
+
+
+@pytest.mark.parametrize("first", ["read", "delete", "diff"])
+def test_a_new_key_that_shows_other_boxes_of_the_state_is_of_the_same_account(desk: Desk, first: str) -> None:
+    (gone, outputs), (other, others) = made(desk), made(desk, box_name="other")
+    del desk.cloud.boxes[gone]
+    desk.new_run("a new key")
+    desk.call("urn:other")
+    if first == "diff":
+        desk.diff(other, others, others[INPUTS])
+    else:
+        getattr(desk, first)(other, others)
+    desk.call("urn:box")
+    assert desk.read(gone, outputs) is None
+    desk.delete(gone, outputs)
+
+
+def test_a_box_is_waited_for_until_the_others_of_its_state_are_met(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    (gone, outputs), (other, others) = made(desk), made(desk, box_name="other")
+    del desk.cloud.boxes[gone]
+    desk.new_run("a new key")
+    met: list[str] = []
+
+    def meet() -> None:
+        desk.call("urn:other")
+        desk.read(other, others)
+        met.append(other)
+        desk.service.memory.last_seen_at = float("-inf")
+
+    monkeypatch.setattr(desk.watcher, "pause", meet)
+    assert desk.read(gone, outputs) is None
+    assert met == [other]
+
+
+def test_a_box_written_with_another_key_proves_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_memory, "QUIET_SECONDS", 0.0)
+    (gone, outputs), (other, others) = made(desk), made(desk, box_name="other")
+    del desk.cloud.boxes[gone]
+    desk.new_run("a new key")
+    desk.read(other, {**others, ACCOUNT: "a third key"})
+    desk.call("urn:box")
+    with pytest.raises(Refusal, match="written with another key or address"):
+        desk.read(gone, outputs)
+
+
 def test_what_a_box_that_is_gone_may_have_left_is_said(desk: Desk) -> None:
     id, outputs = made(desk)
     del desk.cloud.boxes[id]
@@ -554,6 +618,22 @@ def test_a_reference_is_read_by_its_id_alone(desk: Desk) -> None:
     found = desk.read(living, {})
     assert found is not None
     assert (found[0]["box_name"], found[1]) == ("mine", None)
+
+
+def test_a_reference_to_what_does_not_exist_is_an_error(desk: Desk) -> None:
+    with pytest.raises(Refusal, match="toy:Box box-9: Toy has no such id, and this program refers to it"):
+        desk.read("box-9", {})
+
+
+def test_a_reference_that_is_gone_leaves_the_state_by_a_refresh(desk: Desk) -> None:
+    living = desk.cloud.make(box_name="mine", place="here", count=2)
+    found = desk.read(living, {})
+    assert found is not None
+    del desk.cloud.boxes[living]
+    desk.new_run()
+    assert desk.read(living, found[0]) is None
+    with pytest.raises(Refusal, match=f"{living}: Toy has no such id"):
+        desk.read(living, {})
 
 
 def test_a_read_says_how_what_was_not_ready_stands_now(desk: Desk) -> None:
@@ -650,7 +730,17 @@ def test_deleting_what_is_gone_is_done(desk: Desk) -> None:
     desk.delete("box-9", {})
 
 
-@pytest.mark.parametrize("refusal", [Conflict("Toy: it is being deleted"), Invalid("Toy: no such state")])
+REFUSED_DELETES = [
+    Conflict("Toy: it is being deleted"),
+    Invalid("Toy: no such state"),
+    Forbidden("Toy: not yours"),
+    Unavailable("Toy: 500"),
+    OutOfCapacity("Toy: no node of that cluster is available"),
+    RateLimited("Toy: later"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSED_DELETES)
 def test_deleting_twice_waits_for_the_first(desk: Desk, refusal: CloudError) -> None:
     id, outputs = made(desk)
     desk.cloud.boxes[id]["status"] = "deleting"
@@ -659,11 +749,46 @@ def test_deleting_twice_waits_for_the_first(desk: Desk, refusal: CloudError) -> 
     assert desk.cloud.boxes == {}
 
 
-def test_a_refused_delete_of_a_living_box_is_an_error(desk: Desk) -> None:
+@pytest.mark.parametrize("refusal", REFUSED_DELETES)
+def test_a_delete_that_is_refused_because_the_box_is_gone_is_done(desk: Desk, refusal: CloudError) -> None:
     id, outputs = made(desk)
-    desk.cloud.before = fail_once(Conflict("Toy: it has visitors"), "delete")
-    with pytest.raises(Conflict):
+    del desk.cloud.boxes[id]
+    desk.cloud.before = fail_once(refusal, "delete")
+    desk.delete(id, outputs)
+    assert len(desk.cloud.sent("delete")) == 1
+
+
+@pytest.mark.parametrize("refusal", REFUSED_DELETES)
+def test_a_refused_delete_of_a_living_box_is_an_error(desk: Desk, refusal: CloudError) -> None:
+    id, outputs = made(desk)
+    desk.cloud.before = fail_once(refusal, "delete")
+    with pytest.raises(type(refusal), match=str(refusal)):
         desk.delete(id, outputs)
+    assert id in desk.cloud.boxes
+
+
+def test_a_refused_delete_of_what_cannot_be_looked_at_keeps_the_refusal(desk: Desk) -> None:
+    id, outputs = made(desk)
+
+    def refuse(verb: str) -> None:
+        raise Forbidden("Toy: not yours") if verb == "delete" else Unavailable("Toy: no answer")
+
+    desk.cloud.before = refuse
+    with pytest.raises(Forbidden, match="not yours"):
+        desk.delete(id, outputs)
+
+
+def test_a_refused_delete_of_what_is_not_shown_yet_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was just created and is not listed yet may still appear: it is not gone because a delete was refused."""
+    id, outputs = unseen(desk)
+    desk.cloud.before = fail_once(Invalid("Toy: no such state"), "delete")
+
+    def show() -> None:
+        desk.cloud.boxes.update(desk.hidden)
+
+    monkeypatch.setattr(desk.watcher, "pause", show)
+    desk.delete(id, outputs)
+    assert (desk.cloud.boxes, len(desk.cloud.sent("delete"))) == ({}, 2)
 
 
 def test_a_delete_that_takes_too_long_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
