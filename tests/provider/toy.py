@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import threading
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from gpufleet_provider.model.checking import Checked
 from gpufleet_provider.model.errors import NotFound
@@ -270,7 +270,7 @@ class Desk:
 
     def new_run(self, mark: str = "toy") -> None:
         """Forget what a plugin process knows: the next run has one of its own, with the key that a mark stands for."""
-        client: Any = ToyClient(self.cloud, mark)
+        self.client = client = cast(Any, ToyClient(self.cloud, mark))
         self.service = ResourceService(BOX, lambda _setting: client)
         self.watcher = watcher_for(BOX, client, 0.01)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpufleet_provider.model.errors import Refusal
+from gpufleet_provider.model.errors import CloudError, Refusal
 from gpufleet_provider.model.fields import Properties
 
 QUIET_SECONDS = 1.5
@@ -42,6 +42,8 @@ class RunMemory:
     """Per id that the state holds: the mark of the account (a key at an address) that it was last written with."""
     same_accounts: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """Marks of accounts, each with the mark of another through which this run has seen an id of the first."""
+    unanswered_look: CloudError | None = None
+    """Why this run could not look at what runs now; None if it could, or has not tried."""
     claimed_names: dict[tuple[Any, ...], str] = field(default_factory=dict[tuple[Any, ...], str])
     """Names, each with its account and place, under which this run creates something, and the URN of that."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -48,6 +48,7 @@ from gpufleet_provider.operations.awaiting import (
 from gpufleet_provider.operations.call import Call
 from gpufleet_provider.operations.operation import Operation, poll_seconds
 from gpufleet_provider.operations.run_memory import RunMemory
+from gpufleet_provider.operations.unsettled import warn_of_unsettled
 from gpufleet_provider.waiting.wait import age
 from gpufleet_provider.waiting.watcher import watcher_for
 
@@ -127,6 +128,8 @@ class ResourceService:
         is_view = self.memory.end_refresh_view(call.urn)
         if planned.refusal is not None and not is_view:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
+        if not is_view:
+            warn_of_unsettled(lambda: self._operation(call), id, olds, planned)
         return planned
 
     def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:

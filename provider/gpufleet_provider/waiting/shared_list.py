@@ -61,16 +61,17 @@ class SharedList:
         self._last: Listing | None = None
         self._cancelled: str | None = None
 
-    def ask(self, within_seconds: float = 0.0) -> Listing:
+    def ask(self, within_seconds: float = 0.0, *, despite_changes: bool = False) -> Listing:
         """Return a listing whose request started at most so long before this call; raises CloudError.
 
         With 0 it started after this call. A listing that started before a change which this process has since made
-        is never returned, whatever its age. Never raises NotFound: a missing list says nothing of its rows.
+        is never returned, whatever its age, unless `despite_changes`. Never raises NotFound: a missing list says
+        nothing of its rows.
         """
         with self._lock:
             if self._cancelled is not None:
                 raise self._stopped(self._cancelled)
-            oldest = max(time.monotonic() - within_seconds, self._changed_at())
+            oldest = max(time.monotonic() - within_seconds, float("-inf") if despite_changes else self._changed_at())
             if within_seconds > 0 and self._last is not None and self._last.started >= oldest:
                 return self._last
             leads = False

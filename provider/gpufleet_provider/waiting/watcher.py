@@ -102,6 +102,11 @@ class Watcher:
         listed = self._lists.ask(within_seconds).by_id.get(id)
         return self._get_by_id(id) if listed is None else self._complete(id, listed)
 
+    def glance(self, id: str, *, within_seconds: float) -> Properties:
+        """Return the raw reply for one id as `fresh` does, out of a list that may be older than a change made here."""
+        listed = self._lists.ask(within_seconds, despite_changes=True).by_id.get(id)
+        return self._get_by_id(id) if listed is None else listed
+
     def _complete(self, id: str, listed: Properties) -> Properties:
         """Return the raw reply for a listed resource: its row, or the reply by id where rows lack fields."""
         if self._lifecycle.list_shows_all:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.errors import (
     Ambiguous,
     CloudError,
     Conflict,
     Forbidden,
     Invalid,
+    MissingKey,
     OutOfCapacity,
     RateLimited,
     Refusal,
@@ -23,6 +25,7 @@ from gpufleet_provider.model.errors import (
 from gpufleet_provider.model.state_properties import ACCOUNT, CREATE_FIRST, ENDED, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
 from gpufleet_provider.operations import awaiting, run_memory
 from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.service import ResourceService
 from gpufleet_provider.waiting import wait
 
 from tests.provider.toy import BOX, FUTURE, PAST, Desk
@@ -705,6 +708,84 @@ def test_a_box_that_vanishes_during_an_update_is_made_again(desk: Desk, monkeypa
     now = desk.update(id, outputs, {**OURS, "count": 4})
     assert (now["id"], now[WAIT]["state"]) == (id, "failed")
     assert "it is gone" in now[WAIT]["words"]
+
+
+# --- What a killed run has changed ----------------------------------------------------------------------------------
+
+
+def test_a_change_of_a_killed_run_is_said_by_every_diff_until_it_is_settled(desk: Desk) -> None:
+    id, outputs = made(desk)
+    desk.cloud.boxes[id]["count"] = 64
+    for _ in range(2):
+        desk.new_run()
+        desk.warned.clear()
+        assert not desk.diff(id, outputs, OURS).changed
+        assert desk.warned == [
+            f"toy:Box {id}: count is 64, declared 2, by an interrupted run or from outside. `pulumi refresh` takes it "
+            "into the state, and the next `pulumi up` brings it to what the program declares"
+        ]
+    found = desk.read(id, outputs)
+    assert found is not None and found[1] is not None
+    desk.new_run()
+    desk.warned.clear()
+    assert desk.diff(id, found[0], OURS).detailed == {"count": "update"}
+    settled = desk.update(id, found[0], OURS)
+    desk.new_run()
+    assert not desk.diff(id, settled, OURS).changed
+    assert desk.warned == []
+
+
+def test_a_change_that_the_plan_makes_anyway_is_not_said(desk: Desk) -> None:
+    id, outputs = made(desk, colour="red")
+    desk.cloud.boxes[id].update(count=64, colour="blue")
+    desk.diff(id, outputs, {**OURS, "count": 4, "colour": "red"})
+    assert [line.partition(",")[0] for line in desk.warned] == [f"toy:Box {id}: colour is 'blue'"]
+
+
+def test_what_is_gone_is_said_by_every_diff(desk: Desk) -> None:
+    id, outputs = made(desk)
+    del desk.cloud.boxes[id]
+    assert not desk.diff(id, outputs, OURS).changed
+    assert desk.warned == [
+        f"toy:Box {id}: it is gone. `pulumi refresh` takes it out of the state, and the next `pulumi up` creates it "
+        "again"
+    ]
+
+
+def standing(desk: Desk) -> tuple[str, dict[str, Any]]:
+    """A box that no run has waited for: no poll of its own is under way any more."""
+    return desk.cloud.make(box_name=NAME, place="here", count=2), {INPUTS: OURS, ACCOUNT: "toy"}
+
+
+def test_an_account_that_does_not_answer_is_asked_once_by_the_diffs_of_a_run(desk: Desk) -> None:
+    id, outputs = standing(desk)
+
+    def fail(verb: str) -> None:
+        raise Unavailable("Toy: no answer")
+
+    desk.cloud.before = fail
+    for _ in range(3):
+        assert not desk.diff(id, outputs, OURS).changed
+    assert (len(desk.cloud.calls), len(desk.notes), desk.warned) == (1, 1, [])
+
+
+def test_diffs_share_one_list_whatever_is_changed_between_them(desk: Desk) -> None:
+    id, outputs = standing(desk)
+    for _ in range(5):
+        desk.diff(id, outputs, OURS)
+        desk.client.changed_at = time.monotonic()
+    assert desk.cloud.calls == [("list", None)]
+
+
+def test_nothing_is_looked_at_without_a_key_or_with_another_one(desk: Desk) -> None:
+    id, outputs = standing(desk)
+    desk.diff(id, {**outputs, ACCOUNT: "another key"}, OURS)
+
+    def connect(_setting: object) -> CloudClient:
+        raise MissingKey("Toy: no key")
+
+    ResourceService(BOX, connect).diff(desk.now, id, outputs, OURS)
+    assert (desk.cloud.calls, desk.warned, desk.notes) == ([], [], [])
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
