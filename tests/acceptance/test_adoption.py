@@ -348,3 +348,12 @@ def test_what_is_only_referred_to_outlives_the_stack(stack: Stack) -> None:
     assert settled(stack, "up").exit_code == 0
     assert settled(stack, "destroy").exit_code == 0
     assert [it["id"] for it in stack.live_clusters()] == [id]
+
+
+def test_a_reference_to_what_does_not_exist_fails_the_run(stack: Stack) -> None:
+    stack.write("pulumi.export('status', together.Cluster.get('seen', 'no-such-id').status)\n")
+    for command in (stack.preview, stack.up):
+        run = command()
+        assert run.exit_code != 0
+        assert "no-such-id: Together has no such id, and this program refers to it" in run.output
+    assert not any(it["type"].endswith(":Cluster") for it in loaded(stack))

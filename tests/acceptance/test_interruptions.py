@@ -119,3 +119,28 @@ def test_the_engine_outlives_what_it_started(stack: Stack, role: str) -> None:
     resumed = settled(stack, "up")
     assert resumed.exit_code == 0, resumed.output
     assert cluster_ids(stack).keys() == living and len(stack.simulator.ledger()["clusters"]) == 3
+
+
+def test_a_killed_change_that_the_program_takes_back_is_said_until_it_is_settled(stack: Stack) -> None:
+    one = PROGRAM.replace('("a", "b", "c")', '("a",)')
+    stack.write(one)
+    assert settled(stack, "up").exit_code == 0
+    rule = stack.simulator.fault("slow", method="PUT", accepted=True, delay_seconds=600)
+    stack.write(one.replace("num_gpus=8", "num_gpus=16"))
+    running = Running(stack, *UP)
+    assert wait_until(lambda: any(it["hits"] for it in stack.simulator.faults() if it["id"] == rule))
+    assert running.kill("engine")
+    running.wait()
+    assert wait_until(lambda: has_ended(stack))
+    stack.simulator.clear_faults()
+    assert stack.run("cancel", "--yes", "--stack", stack.name).exit_code == 0
+    stack.write(one)
+    for command in (stack.preview, stack.up, stack.preview):
+        run = command()
+        assert run.exit_code == 0, run.output
+        assert "num_gpus is 16, declared 8, by an interrupted run or from outside" in run.output
+    assert settled(stack, "refresh").exit_code == 0
+    assert settled(stack, "up").exit_code == 0
+    assert "declared 8" not in stack.preview().output
+    (cluster,) = (it for it in loaded(stack) if it["type"].endswith(":Cluster"))
+    assert cluster["outputs"]["num_gpus"] == 8

@@ -106,3 +106,8 @@ def test_a_delete_whose_time_is_up_keeps_the_resource_in_the_state(subject: Subj
     assert subject.account.alive() == [made.id]
     subject.account.start_clock()
     subject.remove(made)
+
+
+def test_the_time_limits_are_those_that_the_readme_states(subject: Subject) -> None:
+    limits = subject.lifecycle.timeouts
+    assert (limits.create_seconds, limits.update_seconds, limits.delete_seconds) == (90 * 60, 60 * 60, 30 * 60)
