@@ -45,7 +45,7 @@ def ask_later(
                 client_for(cloud, _setting)
             except MissingKey as missing:
                 pulumi.log.warn(f"{missing}; until then the preview does not know what a look-up finds")
-                return cast("pulumi.Output[ResultT]", _unknown())
+                return cast("pulumi.Output[ResultT]", unknown())
             except CloudError as refused:
                 raise pulumi.RunError(str(refused)) from None
         return asyncio.to_thread(look_up, known)
@@ -82,7 +82,9 @@ def _setting(key: str) -> str | None:
     return pulumi.Config(namespace).get(name)
 
 
-def _unknown() -> pulumi.Output[Any]:
+def unknown() -> pulumi.Output[Any]:
+    """Return a value that is not known before the run."""
+
     def known_to_be(value: Any) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         future.set_result(value)

@@ -11,25 +11,27 @@ from typing import Any, ClassVar, cast
 import pulumi
 from gpufleet_provider.clouds import lifecycle_of
 from gpufleet_provider.dynamic import DynamicProvider
+from gpufleet_provider.model.names import NAME_LIMIT
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import CREATE_FIRST, IMPORT_ID, INPUTS, OFFERED_NAME, WAIT
+from gpufleet_provider.model.state_properties import CREATE_FIRST, IMPORT_ID, INPUTS, OFFERED_NAME, STATE, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from pulumi._types import is_input_type
 from pulumi.dynamic import Resource
-from pulumi.runtime.rpc import translate_output_properties
+from pulumi.runtime.rpc import UNKNOWN, translate_output_properties
 from typing_extensions import Self
 
-NAME_LIMIT = 60
-"""The longest physical name that is offered, in characters."""
+from pulumi_gpufleet.lookups import unknown
+from pulumi_gpufleet.state_mark import state_mark
 
 _pickler: Any = cast(Any, pickle)._Pickler
 _batch_setitems = _pickler._batch_setitems
 
 
 def offered_name(logical_name: str, organization: str, urn: str) -> str:
-    """Return the physical name of a resource that was given none: the same on every run, on no other stack the same.
+    """Return what is offered as the name of a resource that was given none: on no other stack is it the same.
 
-    It is `<logical name>-<8 hex digits>`, of `a` to `z`, `0` to `9` and `-` alone, at most 60 characters.
+    It is `<logical name>-<8 hex digits>`, of `a` to `z`, `0` to `9` and `-` alone, at most 60 characters. What tells
+    states of that stack apart is added by check.
     """
     ownership = hashlib.sha256(f"{organization}\n{urn}".encode()).hexdigest()[:8]
     stem = re.sub(r"[^a-z0-9-]", "-", logical_name.lower())[: NAME_LIMIT - len(ownership) - 1]
@@ -147,6 +149,7 @@ class CloudResource(Resource):
         if opts.id is None and opts.urn is None:
             if bag.get(self._physical_name) is None:
                 bag[OFFERED_NAME] = self._offered_name(resource_name, opts.parent)
+                bag[STATE] = _state()
             if opts.import_ is not None:
                 bag[IMPORT_ID] = opts.import_
             if opts.delete_before_replace is False:
@@ -220,6 +223,11 @@ class CloudResource(Resource):
             "failed": "failed while it was set up, and the next `pulumi up` replaces it",
         }[wait.state]
         raise pulumi.RunError(f"{self._token} {self.pulumi_resource_name!r} {outcome}: {wait.message}")
+
+
+def _state() -> pulumi.Output[Any]:
+    """Return the mark of the state; unknown in a preview of one that does not exist yet."""
+    return pulumi.Output.from_input(cast(Any, state_mark())).apply(lambda mark: unknown() if mark == UNKNOWN else mark)
 
 
 def _plain(value: Any) -> Any:

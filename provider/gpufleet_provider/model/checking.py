@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from gpufleet_provider.model.comparing import differences, verdicts
 from gpufleet_provider.model.fields import Failure, Properties, Rule, Secret, Suggested, mark, nested_bodies
 from gpufleet_provider.model.lifecycle import Lifecycle
-from gpufleet_provider.model.state_properties import ENDED, OFFERED_NAME
+from gpufleet_provider.model.names import made_name
+from gpufleet_provider.model.state_properties import ENDED
 
 Location = tuple[str | int, ...]
 
@@ -39,7 +40,7 @@ def check(lifecycle: Lifecycle[Any], olds: Properties, news: Properties, is_unkn
     values = normalised({name: value for name, value in news.items() if not name.startswith("__")})
     name = lifecycle.name_field
     if values.get(name) is None:
-        kept = olds.get(name, hidden.get(OFFERED_NAME))
+        kept = olds[name] if name in olds else made_name(hidden, is_unknown)
         if kept is not None:
             values[name] = kept
     unknown = tuple(_unknown_locations(values, is_unknown))

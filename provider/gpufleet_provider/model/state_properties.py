@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 OFFERED_NAME = "__offered_name"
-"""The hidden input with the physical name that the resource class offers."""
+"""The hidden input with what the resource class offers of a physical name: all of it but the state's part."""
+STATE = "__state"
+"""The hidden input with the mark of the state, which the name that is made for a resource ends with."""
 IMPORT_ID = "__import_id"
 """The hidden input with the id of a living resource to take over instead of creating one."""
 CREATE_FIRST = "__create_first"

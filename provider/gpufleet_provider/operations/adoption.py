@@ -14,8 +14,10 @@ from gpufleet_provider.model.comparing import corrected, differences, verdicts
 from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Refusal, Stopped
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
+from gpufleet_provider.model.names import is_made
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import CREATE_FIRST, OFFERED_NAME
+from gpufleet_provider.model.state_properties import CREATE_FIRST
+from gpufleet_provider.operations.another_state import of_other_states, refuse_another_state, takes_over
 from gpufleet_provider.operations.operation import Operation
 
 RECONCILE_POLLS = 15
@@ -73,15 +75,18 @@ def certain_list(operation: Operation) -> list[Properties]:
 def find_leftover(operation: Operation, listed: list[Properties], inputs: Properties) -> Properties | None:
     """Return the raw reply of what an interrupted run created under our name, and claim it; None if there is nothing.
 
-    Raises Refusal when something has the name and is not certainly ours, or cannot become what is declared.
+    Raises Refusal when something has the name and is not certainly ours, or cannot become what is declared, and when
+    another state of the stack has made something for this resource.
     """
     found = _leftover(operation, listed, inputs)
-    if found is not None:
+    if found is not None or of_other_states(operation, listed, inputs):
         # The state may hold it under a URN that this run has still to meet: a renamed resource keeps its name.
         wait_until_quiet(operation)
         found = _leftover(operation, listed, inputs)
-    if found is not None:
-        operation.memory.record_adopted(operation.id_of(found))
+    if found is None:
+        refuse_another_state(operation, listed, inputs)
+        return None
+    operation.memory.record_adopted(operation.id_of(found))
     return found
 
 
@@ -107,7 +112,7 @@ def _leftover(operation: Operation, listed: list[Properties], inputs: Properties
     if not found:
         return None
     ids = ", ".join(operation.id_of(raw) for raw in found)
-    if inputs.get(OFFERED_NAME) != name:
+    if not is_made(inputs, lifecycle.name_field) and not takes_over(operation.call.setting):
         raise Refusal(
             f"{subject}: {ids} runs under that name already and may belong to somebody; nothing was created. Give "
             f"another {lifecycle.name_field}, or take it over with "
@@ -148,7 +153,7 @@ def _under_our_name(operation: Operation, listed: list[Properties], inputs: Prop
     in its place only.
     """
     lifecycle = operation.lifecycle
-    ours = inputs.get(OFFERED_NAME) == inputs[lifecycle.name_field]
+    ours = is_made(inputs, lifecycle.name_field)
     places = () if ours else lifecycle.place_fields
     found: list[Properties] = []
     for raw in listed:
@@ -198,8 +203,7 @@ def warn_of_duplicates(operation: Operation, id: str, inputs: Properties) -> Non
 
 
 def _duplicates(operation: Operation, id: str, inputs: Properties) -> list[str]:
-    name = inputs.get(operation.lifecycle.name_field)
-    if name is None or inputs.get(OFFERED_NAME) != name:
+    if not is_made(inputs, operation.lifecycle.name_field):
         return []
     found = _unknown(operation, _under_our_name(operation, operation.watcher.newest_list(), inputs))
     return [other for other in map(operation.id_of, found) if other != id]

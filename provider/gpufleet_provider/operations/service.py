@@ -15,7 +15,7 @@ from gpufleet_provider.http.accounts import Setting
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import Checked, check, ended_message, lost_term
 from gpufleet_provider.model.comparing import changes, corrected, differences
-from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Refusal, describe
+from gpufleet_provider.model.errors import Ambiguous, CloudError, MissingKey, NotFound, Refusal, describe
 from gpufleet_provider.model.fields import Failure, Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.planning import Plan, forfeited_by_the_engine, plan, prior_inputs
@@ -34,6 +34,7 @@ from gpufleet_provider.operations.adoption import (
     warn_of_duplicates,
 )
 from gpufleet_provider.operations.another_account import refuse_another_account, remember_with_account
+from gpufleet_provider.operations.another_state import TAKE_OVER, found_by_check, takes_over
 from gpufleet_provider.operations.awaiting import (
     During,
     deadline_of,
@@ -104,6 +105,8 @@ class ResourceService:
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
         """Return normalised inputs and every failure at its property path; warnings are also shown."""
         checked = check(self.lifecycle, olds, news, call.is_unknown)
+        if not olds:
+            self._name_what_is_taken_over(call, checked)
         forfeited = self.memory.record_check(call.urn, checked.inputs, is_new=not olds)
         if forfeited is not None and checked.inputs.get(self.lifecycle.forfeit_field) is not True:
             checked.failures.append(Failure(self.lifecycle.forfeit_field, forfeited))
@@ -115,6 +118,18 @@ class ResourceService:
         for warning in checked.warnings:
             call.warn(f"{self.lifecycle.token}: {warning.path}: {warning.reason}")
         return checked
+
+    def _name_what_is_taken_over(self, call: Call, checked: Checked) -> None:
+        """Give a new resource the name under which a lost state has made it, where this run takes that over."""
+        try:
+            name = found_by_check(self._operation(call), checked.inputs) if takes_over(call.setting) else None
+        except MissingKey:
+            return
+        except CloudError as error:
+            checked.failures.append(Failure(self.lifecycle.name_field, str(error)))
+            return
+        if name is not None:
+            checked.inputs[self.lifecycle.name_field] = name
 
     def diff(self, call: Call, id: str, olds: Properties, news: Properties) -> Plan:
         """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
@@ -152,8 +167,9 @@ class ResourceService:
             id = _post(operation, before, inputs)
             return id, wait_until_ready(operation, id, inputs, deadline, {}, "create")
         id = operation.id_of(leftover)
-        # A warning stays visible: it could be another's after all (two local states of one project and stack).
-        call.warn(f"{self.lifecycle.token}: taking over {id}, which an interrupted run has left")
+        # A warning stays visible: with a lost state it could be another's after all.
+        why = f"as {TAKE_OVER} asks" if takes_over(call.setting) else "which an interrupted run has left"
+        call.warn(f"{self.lifecycle.token}: taking over {id}, {why}")
         return id, _adopt(operation, id, shown_inputs(self.lifecycle, leftover, inputs), inputs, deadline)
 
     def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:

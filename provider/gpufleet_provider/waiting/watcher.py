@@ -102,6 +102,10 @@ class Watcher:
         listed = self._lists.ask(within_seconds).by_id.get(id)
         return self._get_by_id(id) if listed is None else self._complete(id, listed)
 
+    def recent_list(self, within_seconds: float) -> list[Properties]:
+        """Return the raw replies of a list that is at most so old, changes made here or not; raises CloudError."""
+        return self._lists.ask(within_seconds, despite_changes=True).rows
+
     def glance(self, id: str, *, within_seconds: float) -> Properties:
         """Return the raw reply for one id as `fresh` does, out of a list that may be older than a change made here."""
         listed = self._lists.ask(within_seconds, despite_changes=True).by_id.get(id)
