@@ -166,7 +166,7 @@ def test_through_failures(watch: Watch) -> None:
     fault("status", method="GET", status=401, body=LEAKY_WORDS, times=0)
     assert "401" in watch.run(*UP, "--json", ends_well=False)
     stack.simulator.clear_faults()
-    fault("provisioning_failed", times=2)
+    fault("provisioning_failed", cloud="shadeform", times=1)
     watch.run(*UP, ends_well=False)
     watch.run("preview", "--diff", "--json")
     watch.run(*UP)

@@ -18,7 +18,7 @@ from gpufleet_provider.model.comparing import changes, corrected, differences
 from gpufleet_provider.model.errors import Ambiguous, CloudError, MissingKey, NotFound, Refusal, describe
 from gpufleet_provider.model.fields import Failure, Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle
-from gpufleet_provider.model.planning import Plan, forfeited_by_the_engine, plan, prior_inputs
+from gpufleet_provider.model.planning import Plan, lost_by_the_engine, plan, prior_inputs
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
@@ -39,6 +39,8 @@ from gpufleet_provider.operations.awaiting import (
     During,
     deadline_of,
     during_of,
+    is_given_up,
+    looked_at_again,
     request_delete,
     seconds_until_shown,
     wait_until_gone,
@@ -107,9 +109,9 @@ class ResourceService:
         checked = check(self.lifecycle, olds, news, call.is_unknown)
         if not olds:
             self._name_what_is_taken_over(call, checked)
-        forfeited = self.memory.record_check(call.urn, checked.inputs, is_new=not olds)
-        if forfeited is not None and checked.inputs.get(self.lifecycle.forfeit_field) is not True:
-            checked.failures.append(Failure(self.lifecycle.forfeit_field, forfeited))
+        loss = self.memory.record_check(call.urn, checked.inputs, is_new=not olds)
+        if loss is not None and checked.inputs.get(loss.path) is not True:
+            checked.failures.append(loss)
         if not checked.failures:
             inputs = {name: value for name, value in checked.inputs.items() if not call.is_unknown(value)}
             connect = functools.partial(self._connect, call.setting)
@@ -136,16 +138,30 @@ class ResourceService:
         self.memory.record_diff(id, call.urn)
         if ACCOUNT in olds:
             self.memory.record_account(id, olds[ACCOUNT])
-        planned = plan(self.lifecycle, olds, news)
-        forfeited = None if planned.replaces else forfeited_by_the_engine(self.lifecycle, olds, news)
-        self.memory.record_plan(call.urn, forfeited)
+        olds = self._looked_at_again(call, id, olds)
+        planned = plan(self.lifecycle, olds, news, call.is_unknown)
+        loss = None if planned.replaces else lost_by_the_engine(self.lifecycle, olds, news, call.is_unknown)
+        self.memory.record_plan(call.urn, loss)
         # Right after a read, a diff is a refresh's view of what has drifted, and nothing comes of it.
         is_view = self.memory.end_refresh_view(call.urn)
-        if planned.refusal is not None and not is_view:
+        if is_view:
+            return planned
+        for warning in planned.warnings:
+            call.warn(f"{self.lifecycle.token} {id}: {warning}")
+        if planned.refusal is not None:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
-        if not is_view:
-            warn_of_unsettled(lambda: self._operation(call), id, olds, planned)
+        warn_of_unsettled(lambda: self._operation(call), id, olds, planned)
         return planned
+
+    def _looked_at_again(self, call: Call, id: str, olds: Properties) -> Properties:
+        """Return old outputs, as they are now where they say that the wait has failed and the account can be asked."""
+        wait = UnfinishedWait.from_outputs(olds)
+        if wait is None or wait.state != "failed":
+            return olds
+        try:
+            return looked_at_again(self._operation(call), id, olds)
+        except CloudError:
+            return olds
 
     def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:
         """Create the resource, or take over the one that an interrupted run created; returns its id and outputs.
@@ -208,7 +224,8 @@ class ResourceService:
         result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: operation.client.mark}
         if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
             during = during_of(outputs)
-            state = "failed" if stands.state == "failed" and during == "create" else "pending"
+            given_up = stands.state == "failed" and is_given_up(lifecycle, info, during)
+            state = "failed" if given_up else "pending"
             result[WAIT] = UnfinishedWait(state, stands.message, during).to_property()
         return result, now
 
@@ -235,8 +252,8 @@ class ResourceService:
             return
         remember_with_account(operation, id, outputs)
         declared = self.memory.record_delete(call.urn)
-        if declared is not None and (reason := forfeited_by_the_engine(lifecycle, outputs, declared)) is not None:
-            raise Refusal(f"{lifecycle.token} {id}: {reason}")
+        if declared is not None:
+            outputs = _ensure_replaceable(operation, id, outputs, declared)
         deadline = deadline_of(call, lifecycle.timeouts.delete_seconds)
         if outputs.get(ACCOUNT, operation.client.mark) != operation.client.mark:
             try:
@@ -370,6 +387,27 @@ def _warn_of_ignored(operation: Operation, outputs: Properties, asked: Propertie
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
+
+
+def _ensure_replaceable(operation: Operation, id: str, outputs: Properties, declared: Properties) -> Properties:
+    """Make sure, right before a delete that makes room for a replacement, that it loses nothing unasked.
+
+    Returns the outputs as they are now. Raises Refusal for what the program does not confirm, and for what was to be
+    replaced because it had failed and has healed since.
+    """
+    lifecycle, wait = operation.lifecycle, UnfinishedWait.from_outputs(outputs)
+    if wait is not None and wait.state == "failed":
+        now = looked_at_again(operation, id, outputs)
+        if now is not outputs and not plan(lifecycle, now, declared).replaces:
+            raise Refusal(
+                f"{operation.token} {id}: it had failed and was to be replaced, but it is not any more, so nothing was "
+                "deleted. Run `pulumi up` again, which goes on with it"
+            )
+        outputs = now
+    loss = lost_by_the_engine(lifecycle, outputs, declared)
+    if loss is not None:
+        raise Refusal(f"{operation.token} {id}: {loss.reason}")
+    return outputs
 
 
 def _delete_attached(operation: Operation, id: str, outputs: Properties, deadline: float) -> None:

@@ -203,6 +203,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Return whether a reply is a tombstone."""
         return info.status == "deleted"
 
+    def has_been_ready(self, info: ClusterInfo) -> bool:
+        """Return whether the cluster was active once."""
+        return bool(info.active_at)
+
     def cost(self, info: ClusterInfo) -> Cost:
         """Return the hourly price, which replies have in cents, and the estimate of what it has cost so far."""
         estimate = _ESTIMATE.fullmatch(info.cost_estimate or "")

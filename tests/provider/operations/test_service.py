@@ -652,6 +652,82 @@ def test_a_read_says_how_what_was_not_ready_stands_now(desk: Desk) -> None:
     assert found is not None and WAIT not in found[0]
 
 
+# --- What has healed ------------------------------------------------------------------------------------------------
+
+
+def failed(desk: Desk, **inputs: Any) -> tuple[str, dict[str, Any]]:
+    """A box whose making failed, as the state holds it."""
+    desk.cloud.becomes = "failed"
+    id, outputs = made(desk, **inputs)
+    assert outputs[WAIT]["state"] == "failed"
+    return id, outputs
+
+
+def test_what_has_healed_is_not_replaced_but_gone_on_with(desk: Desk) -> None:
+    id, outputs = failed(desk)
+    desk.cloud.boxes[id]["status"] = "ready"
+    planned = desk.diff(id, outputs, OURS)
+    assert (planned.changed, planned.replaces) == (True, [])
+    now = desk.update(id, outputs, OURS)
+    assert (now["status"], WAIT in now, desk.cloud.sent("update")) == ("ready", False, [])
+
+
+@pytest.mark.parametrize("fault", [MissingKey("Toy: no key"), Unavailable("Toy: no answer")])
+def test_without_an_answer_what_the_state_says_of_a_failure_holds(desk: Desk, fault: CloudError) -> None:
+    id, outputs = failed(desk)
+    desk.cloud.boxes[id]["status"] = "ready"
+
+    def faulty(_verb: str) -> None:
+        raise fault
+
+    desk.cloud.before = faulty
+    assert desk.diff(id, outputs, OURS).replaces == ["status"]
+    assert [said for said in desk.warned if "is to be replaced because of status" in said]
+
+
+def test_what_heals_between_the_diff_and_the_delete_is_not_deleted(desk: Desk) -> None:
+    id, outputs = failed(desk)
+    desk.check(OURS, OURS)
+    assert desk.diff(id, outputs, OURS).replaces == ["status"]
+    desk.check({}, OURS)
+    desk.cloud.boxes[id]["status"] = "ready"
+    with pytest.raises(Refusal, match="it is not any more, so nothing was deleted"):
+        desk.delete(id, outputs)
+    assert desk.cloud.sent("delete") == [] and id in desk.cloud.boxes
+
+
+def test_what_healed_and_is_replaced_for_another_reason_keeps_its_data_unless_told(desk: Desk) -> None:
+    id, outputs = failed(desk, size_gib=2)
+    news = {**OURS, "size_gib": 2, "place": "there"}
+    desk.check({}, news)
+    desk.cloud.boxes[id]["status"] = "ready"
+    with pytest.raises(Refusal, match=r"what is in the box goes with it.*confirm_data_loss=True"):
+        desk.delete(id, outputs)
+    desk.check({}, {**news, "confirm_data_loss": True})
+    desk.delete(id, outputs)
+    assert desk.cloud.boxes == {}
+
+
+def test_what_is_still_failed_is_replaced(desk: Desk) -> None:
+    id, outputs = failed(desk, size_gib=2)
+    assert desk.diff(id, outputs, {**OURS, "size_gib": 2}).replaces == ["status"]
+    desk.check({}, {**OURS, "size_gib": 2})
+    desk.delete(id, outputs)
+    assert desk.cloud.boxes == {}
+
+
+def test_what_was_ready_before_this_state_met_it_is_never_given_up(desk: Desk) -> None:
+    """An import, or a takeover after a lost state: to this state it is being created, and it may hold work."""
+    living = desk.cloud.make(**GIVEN, ready_once=True)
+    desk.cloud.boxes[living]["status"] = "failed"
+    id, outputs = desk.create({**GIVEN, IMPORT_ID: living})
+    assert (id, outputs[WAIT]["state"]) == (living, "pending")
+    desk.new_run()
+    assert desk.diff(id, outputs, GIVEN).replaces == []
+    read = desk.read(id, outputs)
+    assert read is not None and read[0][WAIT]["state"] == "pending"
+
+
 # --- Update ---------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from gpufleet_provider.together.cluster import shared_volume as inline_volume
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
 from gpufleet_provider.together.cluster.changes import effect, update_payload
 from gpufleet_provider.together.cluster.observed import observed
-from gpufleet_provider.together.cluster.readiness import readiness
+from gpufleet_provider.together.cluster.readiness import has_been_ready, readiness
 from gpufleet_provider.together.cluster.rules import RULES
 
 _CLUSTERS = "/compute/clusters"
@@ -33,6 +33,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     name_field = "cluster_name"
     place_fields = ("region",)
     forfeit_field = "confirm_forfeit"
+    data_loss_field = "confirm_data_loss"
     term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
     catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
     rules = RULES
@@ -78,6 +79,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Return whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
         return info.status == "Deleted"
 
+    def has_been_ready(self, info: ClusterInfo) -> bool:
+        """Return whether the cluster was ready once."""
+        return has_been_ready(info)
+
     def live(self, info: ClusterInfo) -> bool:
         """Return whether the cluster is neither gone nor being deleted."""
         return info.status not in ("Deleting", "Deleted")
@@ -101,6 +106,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
         """Return what is left of a prepaid term, of which Together refunds nothing."""
         return prepaid_term.forfeits(inputs, outputs)
+
+    def forfeits_in_place(self, inputs: Properties, outputs: Properties, news: Properties) -> str | None:
+        """Return how many prepaid GPUs fewer GPUs give up."""
+        return prepaid_term.forfeits_in_place(inputs, outputs, news)
 
     def outputs(self, info: ClusterInfo) -> Properties:
         """Return the outputs, with the kubeconfig as YAML."""
