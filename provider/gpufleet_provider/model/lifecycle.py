@@ -114,6 +114,8 @@ class Lifecycle(ABC, Generic[InfoT]):
     """The input that holds the physical name; it is optional in the program and filled in by check."""
     place_fields: ClassVar[tuple[str, ...]]
     """The inputs that, with the name, tell which live resources could be ours (`region`, `cloud`)."""
+    scope_field: ClassVar[str] = ""
+    """The input that names a part of the account (`project_id`) whose resources a list may lack: see `list_scope`."""
     term_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that say how long a prepaid resource lasts: a change of one of them asks for a new term."""
     forfeit_field: ClassVar[str] = ""
@@ -143,6 +145,13 @@ class Lifecycle(ABC, Generic[InfoT]):
     @abstractmethod
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for everything of this kind in the account, in one request."""
+
+    def list_scope(self, client: Client, scope: str) -> list[Properties]:
+        """Return the raw replies for what `scope_field` names a part of the account for, in one request.
+
+        They may be those of `list_all` once more: a cloud that does not know the filter ignores it.
+        """
+        return []
 
     def update(self, client: Client, id: str, changes: Properties) -> None:
         """Send the update body for the changed inputs; only those that the update body names ever get here."""

@@ -30,6 +30,7 @@ from gpufleet_provider.operations.adoption import (
     find_created,
     find_leftover,
     mismatches,
+    shown_in_place,
     shown_inputs,
     warn_of_duplicates,
 )
@@ -99,9 +100,12 @@ class ResourceService:
         self.memory = RunMemory(lifecycle.token)
         self._connect = connect
 
-    def _operation(self, call: Call) -> Operation:
+    def _operation(self, call: Call, inputs: Properties | None) -> Operation:
         client = self._connect(call.setting)
         watcher = watcher_for(self.lifecycle, client, poll_seconds(call.setting))
+        scope: Any = (inputs or {}).get(self.lifecycle.scope_field)
+        if isinstance(scope, str):
+            watcher.include(scope)
         return Operation(self.lifecycle, client, watcher, self.memory, call)
 
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
@@ -124,7 +128,11 @@ class ResourceService:
     def _name_what_is_taken_over(self, call: Call, checked: Checked) -> None:
         """Give a new resource the name under which a lost state has made it, where this run takes that over."""
         try:
-            name = found_by_check(self._operation(call), checked.inputs) if takes_over(call.setting) else None
+            name = (
+                found_by_check(self._operation(call, checked.inputs), checked.inputs)
+                if takes_over(call.setting)
+                else None
+            )
         except MissingKey:
             return
         except CloudError as error:
@@ -150,7 +158,7 @@ class ResourceService:
             call.warn(f"{self.lifecycle.token} {id}: {warning}")
         if planned.refusal is not None:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
-        warn_of_unsettled(lambda: self._operation(call), id, olds, planned)
+        warn_of_unsettled(lambda: self._operation(call, olds.get(INPUTS)), id, olds, planned)
         return planned
 
     def _looked_at_again(self, call: Call, id: str, olds: Properties) -> Properties:
@@ -159,7 +167,7 @@ class ResourceService:
         if wait is None or wait.state != "failed":
             return olds
         try:
-            return looked_at_again(self._operation(call), id, olds)
+            return looked_at_again(self._operation(call, olds.get(INPUTS)), id, olds)
         except CloudError:
             return olds
 
@@ -169,7 +177,7 @@ class ResourceService:
         Raises CloudError while nothing exists, or when what exists is not certainly ours; the message says which. From
         the moment that an id is known nothing is raised: an error could not carry it.
         """
-        operation = self._operation(call)
+        operation = self._operation(call, inputs)
         deadline = deadline_of(call, self.lifecycle.timeouts.create_seconds)
         self.memory.record_create(call.urn)
         import_id = str(inputs.get(IMPORT_ID) or "")
@@ -186,7 +194,8 @@ class ResourceService:
         # A warning stays visible: with a lost state it could be another's after all.
         why = f"as {TAKE_OVER} asks" if takes_over(call.setting) else "which an interrupted run has left"
         call.warn(f"{self.lifecycle.token}: taking over {id}, {why}")
-        return id, _adopt(operation, id, shown_inputs(self.lifecycle, leftover, inputs), inputs, deadline)
+        was = shown_in_place(self.lifecycle, shown_inputs(self.lifecycle, leftover, inputs), inputs)
+        return id, _adopt(operation, id, was, inputs, deadline)
 
     def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
         """Return outputs and corrected inputs as they are now; None only if the cloud says that the resource is gone.
@@ -194,8 +203,8 @@ class ResourceService:
         What was prepaid is never gone: taken out of the state, it would be bought again by the next run.
         """
         self.memory.record_read(call.urn)
-        operation, lifecycle = self._operation(call), self.lifecycle
         inputs: Properties | None = outputs.get(INPUTS)
+        operation, lifecycle = self._operation(call, inputs), self.lifecycle
         if inputs is not None:
             # What is only referred to, by its id, is not managed here.
             remember_with_account(operation, id, outputs)
@@ -234,7 +243,7 @@ class ResourceService:
 
         Raises CloudError when the change was not accepted: the state then keeps what it has.
         """
-        operation = self._operation(call)
+        operation = self._operation(call, inputs)
         remember_with_account(operation, id, olds)
         deadline = deadline_of(call, self.lifecycle.timeouts.update_seconds)
         prior = prior_inputs(self.lifecycle, olds, inputs)
@@ -245,7 +254,7 @@ class ResourceService:
 
         Raises CloudError when the cloud refuses or the time is up; the resource then still stands in the state.
         """
-        operation, lifecycle = self._operation(call), self.lifecycle
+        operation, lifecycle = self._operation(call, outputs.get(INPUTS)), self.lifecycle
         if self.memory.is_adopted(id):
             # A resource that was renamed, and renamed back without an alias: another one of this run goes on with it.
             call.warn(f"{lifecycle.token} {id} is not deleted: another resource of this run has taken it over")
@@ -338,14 +347,9 @@ def _read_gone(
 
 
 def _drifted(operation: Operation, id: str, inputs: Properties, shown: Properties) -> Properties:
-    """Return the inputs with drift written in.
-
-    What cannot change in place cannot drift either: a cloud that shows it differently spells it differently, and a
-    correction would have the next run replace the resource. The difference is noted, and the declared value stays.
-    """
+    """Return the inputs with drift written in; what cannot change in place is noted, and the declared value stays."""
     lifecycle = operation.lifecycle
-    in_place = lifecycle.update_body.model_fields
-    now = corrected(lifecycle.create_body, inputs, {name: shown[name] for name in shown if name in in_place})
+    now = shown_in_place(lifecycle, shown, inputs)
     fixed = corrected(lifecycle.create_body, now, shown)
     for where in differences(lifecycle.create_body, fixed, now).values():
         for difference in where:

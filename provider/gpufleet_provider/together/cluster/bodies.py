@@ -17,6 +17,7 @@ from gpufleet_provider.model.fields import (
     Instant,
     KeyedBy,
     Local,
+    Name,
     Refused,
     Required,
     Secret,
@@ -105,7 +106,7 @@ class ClusterCreate(Body):
     ```
     """
 
-    cluster_name: Text | None = None
+    cluster_name: Name | None = None
     """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
 
     region: Text

@@ -32,6 +32,7 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     id_field = "cluster_id"
     name_field = "cluster_name"
     place_fields = ("region",)
+    scope_field = "project_id"
     forfeit_field = "confirm_forfeit"
     data_loss_field = "confirm_data_loss"
     term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
@@ -53,6 +54,11 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the key's project, in one request."""
         return fetch_rows(client, _CLUSTERS, "clusters")
+
+    def list_scope(self, client: Client, scope: str) -> list[Properties]:
+        """Return the raw replies for every cluster of a project; which name of the filter counts is stated twice."""
+        project = segment(scope)
+        return fetch_rows(client, f"{_CLUSTERS}?projectId={project}&project_id={project}", "clusters")
 
     def update(self, client: Client, id: str, changes: Properties) -> None:
         """Grow the inline volume if it changed, then send what else did."""
