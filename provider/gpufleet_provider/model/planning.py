@@ -49,9 +49,10 @@ def plan(
     warnings: list[str] = []
     for verdict in verdicts(lifecycle, prior, news):
         if any(is_in_part_unknown(difference.new, is_unknown) for difference in verdict.differences):
-            if verdict.action == "replace":
+            may_be = {"replace": "replaced", "refuse": "refused"}.get(verdict.action)
+            if may_be is not None:
                 name = verdict.field
-                warnings.append(f"it may be replaced because of {name}, which is not known yet: {verdict.reason}")
+                warnings.append(f"it may be {may_be} because of {name}, which is not known yet: {verdict.reason}")
             found.append(replace(verdict, effect=Effect("update", "is not known yet")))
         elif not _says_what_is(lifecycle, verdict, prior, news, olds):
             found.append(verdict)

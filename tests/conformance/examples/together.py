@@ -15,5 +15,7 @@ EXAMPLES = {
         },
         in_place={"num_gpus": 16},
         replacing={"region": "us-west-1"},
+        setback={"fault": "provisioning_failed"},
+        setback_switches={"failed_tests": "retried"},
     )
 }

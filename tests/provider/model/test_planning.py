@@ -152,6 +152,8 @@ def test_what_is_not_known_yet_refuses_and_replaces_nothing(name: str, kept: Any
 def test_what_is_not_known_yet_is_not_refused(name: str) -> None:
     found = planned({name: UNKNOWN}, {"term_days": 1, "ends": FUTURE, "size_gib": 2})
     assert (found.replaces, found.refusal) == ([], None)
+    said = ["it may be refused because of term_days"] if name == "term_days" else []
+    assert [line.partition(",")[0] for line in found.warnings] == said
 
 
 def test_what_is_known_is_judged_beside_what_is_not() -> None:

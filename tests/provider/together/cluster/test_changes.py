@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gpufleet_provider.model.comparing import changes, verdicts
 from gpufleet_provider.model.fields import Properties
-from gpufleet_provider.model.planning import plan
+from gpufleet_provider.model.planning import Plan, plan
 from gpufleet_provider.model.state_properties import INPUTS, WAIT
 from gpufleet_provider.together.cluster.bodies import ClusterCreate
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER
@@ -300,6 +300,85 @@ def test_refused_beside_a_replacement_as_well(before: Properties, after: Propert
 def test_what_belongs_to_a_term_goes_with_the_billing_type(taken_out: str) -> None:
     before = {"billing_type": "RESERVED", "duration_days": 3, "reservation_end_time": FUTURE, "num_reserved_gpus": 8}
     assert actions(before, {})[taken_out] == "replace"
+
+
+# --- An edit that says what runs ------------------------------------------------------------------------------------
+
+SHOWN: Properties = {
+    "cluster_id": "c-1",
+    "project_id": "proj-1",
+    "cluster_type": "KUBERNETES",
+    "cuda_version": "12.6.3",
+    "volumes": [{"volume_id": "v-1", "volume_name": "data", "size_tib": 2}],
+    "add_ons": [{"name": "dashboard", "add_on_type": "dashboard", "config": {"dashboard": {"enabled": True}}}],
+    "reservation_end_time": None,
+    "capacity_pool_id": "pool",
+    "install_traefik": True,
+    "oidc_config": {"issuer_url": "https://x", "client_id": "y"},
+}
+
+
+def edited(before: Properties, after: Properties, **outputs: Any) -> Plan:
+    inputs = with_base(before)
+    return plan(CLUSTER, {**inputs, **SHOWN, **outputs, INPUTS: inputs}, with_base(after))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"cluster_type": "KUBERNETES"},
+        {"project_id": "proj-1"},
+        {"volume_id": "v-1"},
+        {"capacity_pool_id": "pool"},
+        {"install_traefik": True},
+        {"oidc_config": {"issuer_url": "https://x"}},
+        {"auto_scale": False},
+        {"num_preemptible_gpus": 0},
+        {"num_capacity_pool_gpus": 0},
+    ],
+    ids=str,
+)
+def test_what_runs_written_out_is_no_change_and_nor_is_it_taken_out(said: Properties) -> None:
+    assert not edited({}, said).changed
+    assert not edited(said, {}).changed
+
+
+def test_an_add_on_that_runs_can_be_written_out_and_another_one_not() -> None:
+    assert edited({}, {"add_ons": [add_on("dashboard", True)]}) == Plan(False, [], {}, None)
+    for added in (add_on("headlamp", True), add_on("headlamp")):
+        assert "adds no add-on" in str(edited({}, {"add_ons": [added]}).refusal)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs"),
+    [
+        ({"cuda_version": "12.6"}, {"cuda_version": "12.6.3"}, {}),
+        ({"cluster_name": "My_Batch"}, {"cluster_name": "my-batch"}, {"cluster_name": "my-batch"}),
+        ({"region": "US-Central-8"}, {"region": "us-central-8"}, {"region": "us-central-8"}),
+        ({"shared_volume": VOLUME}, {"shared_volume": {**VOLUME, "is_lifecycle_independent": False}}, {}),
+    ],
+    ids=str,
+)
+def test_the_spelling_that_runs_is_no_change(before: Properties, after: Properties, outputs: Properties) -> None:
+    assert not edited(before, after, **outputs).changed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs", "replaces"),
+    [
+        ({}, {"cluster_type": "KUBERNETES"}, {"cluster_type": "SLURM"}, ["cluster_type"]),
+        ({}, {"project_id": "proj-2"}, {}, ["project_id"]),
+        ({"project_id": "proj-2"}, {}, {}, ["project_id"]),
+        ({}, {"cluster_type": "SLURM"}, {"cluster_type": None}, ["cluster_type"]),
+        # It would be deleted with the cluster from then on, which it need not have been made with.
+        ({"volume_id": "v-1"}, {"shared_volume": VOLUME}, {}, ["shared_volume"]),
+    ],
+    ids=str,
+)
+def test_what_does_not_run_is_a_change(
+    before: Properties, after: Properties, outputs: Properties, replaces: list[str]
+) -> None:
+    assert edited(before, after, **outputs).replaces == replaces
 
 
 # --- Data and prepaid GPUs ------------------------------------------------------------------------------------------
