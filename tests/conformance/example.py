@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -26,10 +26,6 @@ class Example:
     """Changed inputs that update it in place; None if nothing can."""
     failure: Mapping[str, Any] | None = None
     """The simulator's fault rule that makes a create fail for good; None if there is none."""
-    setback: Mapping[str, Any] | None = None
-    """The simulator's fault rule that makes a create look failed until it heals; None if there is none."""
-    setback_switches: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The simulator's switches with which it heals."""
     ready_at_once: bool = False
     """Whether it is ready when its create is answered."""
     gone_at_once: bool = False

@@ -57,17 +57,6 @@ def test_a_create_that_fails_for_good_keeps_the_id_and_the_next_run_replaces_it(
     subject.remove(replaced)
 
 
-def test_what_looks_failed_and_heals_is_waited_for(subject: Subject) -> None:
-    example = subject.example
-    if example.setback is None:
-        pytest.skip(f"a {subject.token} has no failure that heals by itself")
-    subject.account.simulator.switch(subject.cloud.name, **example.setback_switches)
-    subject.account.fail_creates(**example.setback)
-    made = subject.run().up("it", subject.inputs())
-    assert made.wait is None and subject.account.ever() == [made.id]
-    subject.remove(made)
-
-
 def test_what_failed_and_has_healed_is_kept(subject: Subject) -> None:
     if subject.example.failure is None:
         pytest.skip(f"a {subject.token} cannot fail once its create is accepted")

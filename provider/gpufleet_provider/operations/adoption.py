@@ -280,8 +280,10 @@ def _last_look(operation: Operation) -> list[Properties]:
 
 
 def shown_inputs(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> Properties:
-    """Return the declared inputs with what the cloud shows written in."""
-    return corrected(lifecycle.create_body, inputs, lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs))
+    """Return the declared inputs with what the cloud shows written in, but for another spelling of the name."""
+    shown = lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs)
+    now, name = corrected(lifecycle.create_body, inputs, shown), lifecycle.name_field
+    return {**now, name: inputs[name]} if _is_spelled(shown.get(name), inputs.get(name, "")) else now
 
 
 def shown_in_place(lifecycle: Lifecycle[Any], shown: Properties, inputs: Properties) -> Properties:

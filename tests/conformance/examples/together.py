@@ -15,7 +15,5 @@ EXAMPLES = {
         },
         in_place={"num_gpus": 16},
         replacing={"region": "us-west-1"},
-        setback={"fault": "provisioning_failed"},
-        setback_switches={"failed_tests": "retried"},
     )
 }
