@@ -13,6 +13,7 @@ from pulumi_gpufleet import shadeform, together
 settings = pulumi.Config()
 num_gpus = settings.get_int("numGpus", 16)  # scales the Kubernetes cluster in place
 region = settings.get("region", "us-central-8")  # replaces both clusters on Together: a cluster cannot move
+may_lose_data = settings.get_bool("mayLoseData", False)  # whether a replacement may delete the volume of `serving`
 
 dataset = random.RandomPet("dataset")
 
@@ -25,6 +26,7 @@ serving = together.Cluster(
     cuda_version="12.6",
     nvidia_driver_version="560",
     shared_volume={"volume_name": dataset.id, "size_tib": 1, "region": region},
+    confirm_data_loss=may_lose_data,
     add_ons=[{"name": "dashboard", "add_on_type": "dashboard", "config": {"dashboard": {"enabled": True}}}],
 )
 

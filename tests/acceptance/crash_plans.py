@@ -46,7 +46,8 @@ _CLUSTERS = {
     "store": """
         together.Cluster("store", region="us-east-1", gpu_type="H100_SXM", billing_type="ON_DEMAND",
             num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}",
-            shared_volume={{"volume_name": "store-data", "size_tib": {tib}, "region": "us-east-1"}}{options})
+            shared_volume={{"volume_name": "store-data", "size_tib": {tib}, "region": "us-east-1"}},
+            confirm_data_loss=True{options})
     """,
     "lease": """
         together.Cluster("lease", region="eu-north-1", gpu_type="H100_SXM", billing_type="RESERVED", duration_days=90,

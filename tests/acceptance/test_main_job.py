@@ -60,7 +60,16 @@ def test_the_quickstart(stack: Stack) -> None:
     assert stack.outputs()["ids"] == outputs["ids"]
 
     stack.run("config", "set", "region", "us-central-4", "--stack", stack.name)
-    steps = stack.preview("--json").json()["steps"]
+    refused = stack.preview()
+    assert refused.exit_code != 0 and refused.is_clean
+    assert "goes with it, data and all" in refused.output and "confirm_data_loss=True" in refused.output
+    stack.run("config", "set", "mayLoseData", "true", "--stack", stack.name)
+    preview = stack.preview("--diff")
+    assert "is to be replaced because of region" in preview.output, preview.output
+    assert "goes with it, data and all" in preview.output
+    shown = stack.preview("--json").json()
+    assert any("goes with it, data and all" in it["message"] for it in shown["diagnostics"])
+    steps = shown["steps"]
     reasons = {step["urn"].rpartition("::")[2]: step.get("replaceReasons") for step in steps if "replace" in step["op"]}
     assert "region" in reasons["serving"] and "region" in reasons["training"]
     replaced = stack.up()

@@ -194,6 +194,36 @@ def test_a_replacement_that_an_option_asks_for_needs_the_word_as_well(stack: Sta
     assert [it["id"] for it in stack.live_clusters()] == [id] and posts(stack) == 1
 
 
+def test_what_is_not_known_yet_forfeits_nothing(stack: Stack) -> None:
+    """Scaling one cluster makes all that it puts out unknown in the preview, its project included."""
+
+    def program(gpus: int) -> str:
+        base = lease(billing_type="ON_DEMAND", duration_days=None, num_gpus=gpus).replace("'lease'", "'base'")
+        return f"base = {base}" + lease().rstrip().removesuffix(")") + ", project_id=base.project_id)\n"
+
+    stack.write(program(8))
+    assert stack.up().exit_code == 0
+    known = cluster_ids(stack)
+    stack.write(program(16))
+    preview = stack.preview()
+    assert preview.exit_code == 0, preview.output
+    assert "may be replaced because of project_id, which is not known yet" in preview.output
+    assert stack.up().exit_code == 0
+    assert cluster_ids(stack) == known and posts(stack) == 2
+
+
+def test_fewer_gpus_than_are_prepaid_need_a_word(stack: Stack) -> None:
+    stack.write(lease(num_gpus=16))
+    assert stack.up().exit_code == 0
+    known = cluster_ids(stack)
+    stack.write(lease(num_gpus=8))
+    for run in (stack.preview(), stack.up()):
+        refused(run, "8 of 16 prepaid GPUs", "prepaid until", "confirm_forfeit=True", "nothing was changed")
+    stack.write(lease(num_gpus=8, confirm_forfeit=True))
+    assert stack.up().exit_code == 0
+    assert cluster_ids(stack) == known and posts(stack) == 1
+
+
 def test_the_length_of_a_term_is_not_a_replacement(stack: Stack) -> None:
     stack.write(lease())
     assert stack.up().exit_code == 0

@@ -24,7 +24,7 @@ KEY_CANARY = "CanaryThatIsAnApiKey"
 PROGRAM = """
     train = together.Cluster("train", region="us-central-8", gpu_type="H100_SXM", billing_type="ON_DEMAND",
         num_gpus={gpus}, cuda_version="{cuda}", nvidia_driver_version="{driver}",
-        shared_volume={{"volume_name": "data", "size_tib": 1, "region": "us-central-8"}})
+        shared_volume={{"volume_name": "data", "size_tib": 1, "region": "us-central-8"}}, confirm_data_loss=True)
     burst = shadeform.Cluster("burst", cloud="denvr", region="houston-usa-1", cluster_type="H100_sxm5x8",
         num_instances=2)
     pulumi.export("kubeconfig", train.kube_config)
@@ -166,7 +166,7 @@ def test_through_failures(watch: Watch) -> None:
     fault("status", method="GET", status=401, body=LEAKY_WORDS, times=0)
     assert "401" in watch.run(*UP, "--json", ends_well=False)
     stack.simulator.clear_faults()
-    fault("provisioning_failed", times=2)
+    fault("provisioning_failed", cloud="shadeform", times=1)
     watch.run(*UP, ends_well=False)
     watch.run("preview", "--diff", "--json")
     watch.run(*UP)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from gpufleet_provider.model.errors import CloudError
+from gpufleet_provider.model.state_properties import WAIT
 
 from tests.conformance.conftest import Subject
+from tests.conformance.run import State
 from tests.conformance.simulated import CANARY
 
 
@@ -53,6 +55,16 @@ def test_a_create_that_fails_for_good_keeps_the_id_and_the_next_run_replaces_it(
     replaced = subject.run().up("it", subject.inputs(), made)
     assert replaced.wait is None and subject.account.alive() == [replaced.id] and subject.account.creates() == 2
     subject.remove(replaced)
+
+
+def test_what_failed_and_has_healed_is_kept(subject: Subject) -> None:
+    if subject.example.failure is None:
+        pytest.skip(f"a {subject.token} cannot fail once its create is accepted")
+    made = subject.run().up("it", subject.inputs())
+    failed = State(made.id, {**made.outputs, WAIT: {"state": "failed", "words": "it had failed", "during": "create"}})
+    healed = subject.run().up("it", subject.inputs(), failed)
+    assert (healed.id, healed.wait) == (made.id, None) and subject.account.ever() == [made.id]
+    subject.remove(made)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,10 @@ EXCLUDED = {
     },
 }
 OURS = {
-    "together create": {"confirm_forfeit": "steers the provider, is never sent"},
+    "together create": {
+        "confirm_forfeit": "steers the provider, is never sent",
+        "confirm_data_loss": "steers the provider, is never sent",
+    },
     "together update": {"shared_volume": "goes through the volumes' update call"},
 }
 

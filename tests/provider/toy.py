@@ -64,6 +64,7 @@ class BoxCreate(Body):
     login: Login | None = None
     tests: Annotated[bool | None, CreateOnly("boxes are tested once"), Unreadable("not shown")] = None
     confirm_forfeit: Annotated[bool | None, Local()] = None
+    confirm_data_loss: Annotated[bool | None, Local()] = None
 
 
 class BoxUpdate(Body):
@@ -88,6 +89,7 @@ class BoxInfo(Info):
     labels: dict[str, str] | None = None
     login: Login | None = None
     volume: str | None = None
+    ready_once: bool | None = None
 
 
 @rule("mode", "colour")
@@ -112,6 +114,7 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
     place_fields = ("place",)
     term_fields = ("ends", "term_days")
     forfeit_field = "confirm_forfeit"
+    data_loss_field = "confirm_data_loss"
     rules = (_colours_of_closed_boxes, _parts_for_all)
     timeouts = Timeouts(20, 20, 20)
 
@@ -151,6 +154,16 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
     def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
         ends = outputs.get("ends") or inputs.get("ends")
         return f"a term until {ends}" if ends is not None and parse_instant(ends) > _now() else None
+
+    def forfeits_in_place(self, inputs: Properties, outputs: Properties, news: Properties) -> str | None:
+        term = self.forfeits(inputs, outputs)
+        return f"boxes, in {term}" if term and news.get("count", inputs["count"]) < inputs["count"] else None
+
+    def replacement_loss(self, old: Properties) -> str:
+        return "; what is in the box goes with it" if old.get("size_gib") else ""
+
+    def has_been_ready(self, info: BoxInfo) -> bool:
+        return info.ready_once is True
 
     def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
         volume = outputs.get("volume")

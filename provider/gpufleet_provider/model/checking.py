@@ -66,7 +66,8 @@ def _check_living(
     for verdict in verdicts(lifecycle, olds, values):
         if any(_touches(verdict.field, path) for path in set_aside):
             continue
-        if verdict.action == "refuse":
+        # What was added may say what runs already: the diff knows that, and refuses the rest.
+        if verdict.action == "refuse" and olds.get(verdict.field) is not None:
             checked.failures.append(Failure(verdict.differences[0].path, verdict.reason))
         elif verdict.action == "ignore":
             checked.warnings.append(Failure(verdict.field, verdict.reason))
@@ -97,6 +98,11 @@ def normalised(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [normalised(entry) for entry in cast("Sequence[Any]", value)]
     return value
+
+
+def is_in_part_unknown(value: Any, is_unknown: Callable[[Any], bool]) -> bool:
+    """Return whether a value, or something in it, is not known before the run."""
+    return any(True for _ in _unknown_locations(value, is_unknown))
 
 
 def _unknown_locations(value: Any, is_unknown: Callable[[Any], bool], at: Location = ()) -> Iterable[Location]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from gpufleet_provider.model.fields import (
     ComparedBy,
     CreateOnly,
+    Default,
     GrowOnly,
     KeyedBy,
     Local,
@@ -102,9 +103,16 @@ def _value_differences(
         before, after = cast(Properties, old), cast(Properties, new)
         for key in {**before, **after}:
             at = f"{path}.{key}" if key.isidentifier() else f"{path}[{json.dumps(key)}]"
-            yield from _field_differences(inner or BaseModel, key, at, before.get(key), after.get(key), hidden)
+            body = inner or BaseModel
+            was, now = _or_default(body, key, before.get(key)), _or_default(body, key, after.get(key))
+            yield from _field_differences(body, key, at, was, now, hidden)
     elif old != new:
         yield Difference(path, "add" if old is None else "delete" if new is None else "update", old, new, hidden)
+
+
+def _or_default(body: type[BaseModel], name: str, value: Any) -> Any:
+    default = mark(body, name, Default) if value is None else None
+    return value if default is None else default.value
 
 
 def _pairs(old: Sequence[Any], new: Sequence[Any], key: str | None) -> Iterator[tuple[int, Any, Any]]:
@@ -144,7 +152,7 @@ def _same_text(body: type[BaseModel], name: str, old: Any, new: Any) -> bool:
 
 
 def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> list[Verdict]:
-    """Return what each changed input does; where one replaces anyway, refusals of others are left out."""
+    """Return what each changed input does."""
     found: list[Verdict] = []
     for name, where in differences(lifecycle.create_body, old, new).items():
         if mark(lifecycle.create_body, name, Local) is None:
@@ -152,8 +160,6 @@ def verdicts(lifecycle: Lifecycle[Any], old: Properties, new: Properties) -> lis
             if effect.action == "replace":
                 effect = Effect("replace", effect.reason + lifecycle.replacement_loss(old))
             found.append(Verdict(name, where, effect))
-    if any(verdict.action == "replace" for verdict in found):
-        return [verdict for verdict in found if verdict.action != "refuse"]
     return found
 
 

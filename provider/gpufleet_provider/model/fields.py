@@ -218,8 +218,21 @@ def same_version(declared: str, shown: str) -> bool:
     return common > 0 and left[:common] == right[:common]
 
 
+@functools.lru_cache(maxsize=100_000)
+def folded(text: str) -> str:
+    """Return a name without what clouds change in it: letters in lower case, all that is no letter or digit a dash."""
+    return re.sub(r"[\W_]+", "-", text.casefold()).strip("-") or text
+
+
+def same_name(declared: str, shown: str) -> bool:
+    """Whether a cloud that respells names may show the one as the other: `My_Batch` and `my-batch` are one name."""
+    return folded(declared) == folded(shown)
+
+
 Text = Annotated[str, Field(min_length=1)]
 """A non-empty string."""
+Name = Annotated[Text, MatchedBy(same_name)]
+"""A physical name, which a reply may show in the cloud's own spelling."""
 Lines = Annotated[str, ComparedBy(str.strip)]
 """Text of several lines, such as a script; white space around it means nothing."""
 Instant = Annotated[str, AfterValidator(_instant), ComparedBy(parse_instant)]

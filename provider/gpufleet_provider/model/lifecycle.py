@@ -114,10 +114,14 @@ class Lifecycle(ABC, Generic[InfoT]):
     """The input that holds the physical name; it is optional in the program and filled in by check."""
     place_fields: ClassVar[tuple[str, ...]]
     """The inputs that, with the name, tell which live resources could be ours (`region`, `cloud`)."""
+    scope_field: ClassVar[str] = ""
+    """The input that names a part of the account (`project_id`) whose resources a list may lack: see `list_scope`."""
     term_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that say how long a prepaid resource lasts: a change of one of them asks for a new term."""
     forfeit_field: ClassVar[str] = ""
     """The input that confirms the loss of a prepaid term; empty for a resource that is never prepaid."""
+    data_loss_field: ClassVar[str] = ""
+    """The input that confirms the loss of data; empty for a resource that takes none along (`replacement_loss`)."""
     catalogue_fields: ClassVar[tuple[str, ...]] = ()
     """The inputs that the cloud's live catalogue can contradict; empty for a cloud without one."""
     rules: ClassVar[tuple[Rule, ...]] = ()
@@ -141,6 +145,13 @@ class Lifecycle(ABC, Generic[InfoT]):
     @abstractmethod
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for everything of this kind in the account, in one request."""
+
+    def list_scope(self, client: Client, scope: str) -> list[Properties]:
+        """Return the raw replies for what `scope_field` names a part of the account for, in one request.
+
+        They may be those of `list_all` once more: a cloud that does not know the filter ignores it.
+        """
+        return []
 
     def update(self, client: Client, id: str, changes: Properties) -> None:
         """Send the update body for the changed inputs; only those that the update body names ever get here."""
@@ -177,6 +188,10 @@ class Lifecycle(ABC, Generic[InfoT]):
         """Return whether a reply is a tombstone: the resource no longer exists and no longer costs."""
         return False
 
+    def has_been_ready(self, info: InfoT) -> bool:
+        """Return whether a reply shows that the resource was ready once: from then on no failure replaces it."""
+        return False
+
     def live(self, info: InfoT) -> bool:
         """Return whether a resource is neither gone nor being deleted, so that it could be taken over."""
         return not self.gone(info)
@@ -192,7 +207,7 @@ class Lifecycle(ABC, Generic[InfoT]):
         return None
 
     def replacement_loss(self, old: Properties) -> str:
-        """Return what goes with a resource that is replaced, to end the reason for it; empty where nothing does."""
+        """Return what data goes with a resource that is replaced, to end the reason for it; empty where none does."""
         return ""
 
     def update_payload(self, changes: Properties, inputs: Properties, prior: Properties) -> Properties:
@@ -211,6 +226,13 @@ class Lifecycle(ABC, Generic[InfoT]):
 
     def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
         """Return what prepaid time a replacement would forfeit, as a clause for the user; None if none."""
+        return None
+
+    def forfeits_in_place(self, inputs: Properties, outputs: Properties, news: Properties) -> str | None:
+        """Return what prepaid time an update would forfeit, as a clause for the user; None if none.
+
+        New inputs whose values are not known yet are absent from `news`.
+        """
         return None
 
     def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:

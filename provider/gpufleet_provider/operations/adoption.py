@@ -12,7 +12,7 @@ from typing import Any
 
 from gpufleet_provider.model.comparing import corrected, differences, verdicts
 from gpufleet_provider.model.errors import Ambiguous, CloudError, NotFound, Refusal, Stopped
-from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.fields import Properties, folded, same_name
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.names import is_made
 from gpufleet_provider.model.replies import parse_info
@@ -132,11 +132,19 @@ def _leftover(operation: Operation, listed: list[Properties], inputs: Properties
         )
     shown = shown_inputs(lifecycle, found[0], inputs)
     fixed = [verdict for verdict in verdicts(lifecycle, shown, inputs) if verdict.action in ("replace", "refuse")]
-    if fixed:
-        reasons = "; ".join(difference.message() for verdict in fixed for difference in verdict.differences)
+    found_differences = [difference for verdict in fixed for difference in verdict.differences]
+    other = [it for it in found_differences if not _is_spelled(it.old, str(it.new))]
+    if other:
+        reasons = "; ".join(difference.message() for difference in other)
         raise Refusal(
             f"{subject}: {ids} is left from an interrupted run, but {reasons}; nothing was created. Declare what runs, "
             "or delete it"
+        )
+    forfeited = lifecycle.forfeits_in_place(shown, found[0], inputs)
+    if forfeited is not None and inputs.get(lifecycle.forfeit_field) is not True:
+        raise Refusal(
+            f"{subject}: {ids} is left from an interrupted run, and to bring it to what is declared would forfeit "
+            f"{forfeited}; nothing was changed. Declare what runs, or set {lifecycle.forfeit_field}=True"
         )
     return found[0]
 
@@ -147,24 +155,36 @@ def _unknown(operation: Operation, found: list[Properties]) -> list[Properties]:
 
 
 def _under_our_name(operation: Operation, listed: list[Properties], inputs: Properties) -> list[Properties]:
-    """Return the live resources under our name.
+    """Return the live resources under our name: by its very letters, or, where there is none, however it is spelled.
 
     A name of our own making is the ownership mark, wherever the resource stands; a name that the user gave counts
     in its place only.
     """
     lifecycle = operation.lifecycle
-    ours = is_made(inputs, lifecycle.name_field)
-    places = () if ours else lifecycle.place_fields
-    found: list[Properties] = []
-    for raw in listed:
-        # The raw name is looked at first: parsing a thousand replies for each of a thousand creates is a million.
-        if raw.get(lifecycle.name_field) != inputs[lifecycle.name_field]:
-            continue
+    name = inputs[lifecycle.name_field]
+    places = () if is_made(inputs, lifecycle.name_field) else _places(lifecycle)
+
+    def is_ours(raw: Properties) -> bool:
         info = parse_info(lifecycle.info_body, raw)
         shown = lifecycle.observed(info, inputs)
-        if lifecycle.live(info) and all(shown.get(name) in (None, inputs.get(name)) for name in places):
-            found.append(raw)
-    return found
+        return lifecycle.live(info) and all(_may_be(shown.get(place), inputs.get(place)) for place in places)
+
+    # The raw name is looked at first: parsing a thousand replies for each of a thousand creates is a million.
+    spelled = [raw for raw in listed if _is_spelled(raw.get(lifecycle.name_field), name)]
+    exact = [raw for raw in spelled if raw[lifecycle.name_field] == name and is_ours(raw)]
+    return exact or [raw for raw in spelled if raw[lifecycle.name_field] != name and is_ours(raw)]
+
+
+def _places(lifecycle: Lifecycle[Any]) -> tuple[str, ...]:
+    return (*lifecycle.place_fields, *filter(None, [lifecycle.scope_field]))
+
+
+def _is_spelled(shown: Any, declared: str) -> bool:
+    return isinstance(shown, str) and (shown == declared or same_name(declared, shown))
+
+
+def _may_be(shown: Any, declared: Any) -> bool:
+    return shown is None or declared is None or shown == declared or _is_spelled(shown, str(declared))
 
 
 # --- One name, one resource -----------------------------------------------------------------------------------------
@@ -179,8 +199,9 @@ def claim_name(operation: Operation, inputs: Properties) -> None:
     if not urn:
         return
     name = inputs[lifecycle.name_field]
-    places = (inputs.get(place) for place in lifecycle.place_fields)
-    holder = operation.memory.claim_name((operation.client.mark, name, *places), urn)
+    places = (inputs.get(place) for place in _places(lifecycle))
+    claim = (operation.client.mark, *(folded(str(part)) for part in (name, *places)))
+    holder = operation.memory.claim_name(claim, urn)
     if holder != urn:
         raise Refusal(
             f"create of {operation.token} {name!r}: {holder.rpartition('::')[2]!r} of this program has that name, too; "
@@ -259,8 +280,20 @@ def _last_look(operation: Operation) -> list[Properties]:
 
 
 def shown_inputs(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> Properties:
-    """Return the declared inputs with what the cloud shows written in."""
-    return corrected(lifecycle.create_body, inputs, lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs))
+    """Return the declared inputs with what the cloud shows written in, but for another spelling of the name."""
+    shown = lifecycle.observed(parse_info(lifecycle.info_body, raw), inputs)
+    now, name = corrected(lifecycle.create_body, inputs, shown), lifecycle.name_field
+    return {**now, name: inputs[name]} if _is_spelled(shown.get(name), inputs.get(name, "")) else now
+
+
+def shown_in_place(lifecycle: Lifecycle[Any], shown: Properties, inputs: Properties) -> Properties:
+    """Return the declared inputs with what the cloud shows written in, but only where it can change in place.
+
+    What cannot change in place cannot drift either: a cloud that shows it differently spells it differently, and a
+    correction would have the next run replace the resource.
+    """
+    in_place = lifecycle.update_body.model_fields
+    return corrected(lifecycle.create_body, inputs, {name: shown[name] for name in shown if name in in_place})
 
 
 def mismatches(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> list[str]:

@@ -14,7 +14,7 @@ from gpufleet_provider.model.errors import (
     WaitFailed,
     describe,
 )
-from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.fields import Info, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS, WAIT
@@ -60,7 +60,8 @@ def wait_until_ready(
         return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept_beside}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
-        for_good = isinstance(ended, WaitFailed) and (gone or during == "create")
+        shown = parse_info(lifecycle.info_body, ended.raw) if ended.raw is not None else None
+        for_good = isinstance(ended, WaitFailed) and (gone or is_given_up(lifecycle, shown, during))
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
         since = accepted if ended.raw is None else None
         wait = UnfinishedWait("failed" if for_good else "pending", f"{describe(ended)}{kept}", during, since)
@@ -70,6 +71,14 @@ def wait_until_ready(
         return {**known, **kept_beside, WAIT: wait.to_property()}
 
 
+def is_given_up(lifecycle: Lifecycle[Any], info: Info | None, during: During) -> bool:
+    """Return whether a resource that failed has never been ready, so that the next run replaces it. Never raises."""
+    try:
+        return during == "create" and not (info is not None and lifecycle.has_been_ready(info))
+    except Exception:
+        return False
+
+
 def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Properties) -> Properties:
     if raw is None:
         return known
@@ -77,6 +86,27 @@ def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Pro
         return lifecycle.outputs(parse_info(lifecycle.info_body, raw))
     except Exception:
         return known
+
+
+def looked_at_again(operation: Operation, id: str, outputs: Properties) -> Properties:
+    """Return the outputs of a resource whose wait has failed as it stands now, with how it stands under `__wait`.
+
+    They are returned as they were where it is gone, where the cloud cannot be asked, or where it still has failed.
+    """
+    lifecycle = operation.lifecycle
+    inputs: Properties = outputs.get(INPUTS) or {}
+    try:
+        info = parse_info(lifecycle.info_body, operation.watcher.fresh(id))
+        if lifecycle.gone(info):
+            return outputs
+        stands, during = lifecycle.readiness(info, inputs), during_of(outputs)
+        if stands.state == "failed" and is_given_up(lifecycle, info, during):
+            return outputs
+        wait = UnfinishedWait("pending", stands.message, during)
+        return {**outputs, **lifecycle.outputs(info), WAIT: wait.to_property()}
+    except Exception:
+        # It only helps to spare what has healed: without an answer, what the state says holds.
+        return outputs
 
 
 # --- Until it is gone -----------------------------------------------------------------------------------------------

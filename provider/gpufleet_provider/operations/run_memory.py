@@ -1,7 +1,7 @@
 """`RunMemory`: what one run has met of one kind of resource, and the rules that follow from it.
 
 A provider is asked about one resource at a time. What protects an id from being taken over by another resource, and a
-prepaid term from a replacement that the engine decides by itself, follows from the calls that came before.
+prepaid term or data from a replacement that the engine decides by itself, follows from the calls that came before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpufleet_provider.model.errors import CloudError, Refusal
-from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.fields import Failure, Properties
 
 QUIET_SECONDS = 1.5
 """How long a run has to have met no resource before it has probably met all that its state holds."""
@@ -34,8 +34,8 @@ class RunMemory:
     """When the run last met a resource, by `time.monotonic`."""
     refreshed_urns: set[str] = field(default_factory=set[str])
     """URNs that were read and neither checked nor compared since."""
-    forfeit_reasons: dict[str, str] = field(default_factory=dict[str, str])
-    """Per URN of a prepaid resource that its diff does not replace: what a replacement would forfeit."""
+    losses: dict[str, Failure] = field(default_factory=dict[str, Failure])
+    """Per URN of a resource that its diff does not replace: what a replacement would lose without consent."""
     pending_creates: dict[str, Properties] = field(default_factory=dict[str, Properties])
     """Per URN that was last checked as a new resource: its inputs."""
     accounts: dict[str, str] = field(default_factory=dict[str, str])
@@ -50,10 +50,10 @@ class RunMemory:
 
     # --- Checks and diffs ---
 
-    def record_check(self, urn: str, inputs: Properties, *, is_new: bool) -> str | None:
+    def record_check(self, urn: str, inputs: Properties, *, is_new: bool) -> Failure | None:
         """Record that a resource is declared; `is_new` says that it is checked without old inputs.
 
-        Returns what is forfeited if the engine is about to replace it although its diff does not (replace_on_changes,
+        Returns what is lost if the engine is about to replace it although its diff does not (replace_on_changes,
         a replacement trigger): a check as of a new resource that follows a diff says so.
         """
         self.last_seen_at = time.monotonic()
@@ -62,7 +62,7 @@ class RunMemory:
             self.pending_creates.pop(urn, None)
         elif urn:
             self.pending_creates[urn] = inputs
-            return self.forfeit_reasons.get(urn)
+            return self.losses.get(urn)
         return None
 
     def record_diff(self, id: str, urn: str) -> None:
@@ -75,11 +75,11 @@ class RunMemory:
             )
         self.remember(id, urn)
 
-    def record_plan(self, urn: str, forfeit_reason: str | None) -> None:
-        """Record what would be forfeited if the engine replaced a resource against its diff; None if nothing."""
-        self.forfeit_reasons.pop(urn, None)
-        if forfeit_reason is not None and urn:
-            self.forfeit_reasons[urn] = forfeit_reason
+    def record_plan(self, urn: str, loss: Failure | None) -> None:
+        """Record what would be lost if the engine replaced a resource against its diff; None if nothing."""
+        self.losses.pop(urn, None)
+        if loss is not None and urn:
+            self.losses[urn] = loss
 
     # --- Reads, creates and deletes ---
 
@@ -101,7 +101,7 @@ class RunMemory:
     def record_delete(self, urn: str) -> Properties | None:
         """Record that the engine deletes a resource; returns the inputs of what it creates in its place, if any."""
         self.last_seen_at = time.monotonic()
-        self.forfeit_reasons.pop(urn, None)
+        self.losses.pop(urn, None)
         return self.pending_creates.get(urn)
 
     def record_gone(self, id: str) -> None:

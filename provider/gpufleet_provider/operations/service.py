@@ -18,7 +18,7 @@ from gpufleet_provider.model.comparing import changes, corrected, differences
 from gpufleet_provider.model.errors import Ambiguous, CloudError, MissingKey, NotFound, Refusal, describe
 from gpufleet_provider.model.fields import Failure, Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle
-from gpufleet_provider.model.planning import Plan, forfeited_by_the_engine, plan, prior_inputs
+from gpufleet_provider.model.planning import Plan, lost_by_the_engine, plan, prior_inputs
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
@@ -30,6 +30,7 @@ from gpufleet_provider.operations.adoption import (
     find_created,
     find_leftover,
     mismatches,
+    shown_in_place,
     shown_inputs,
     warn_of_duplicates,
 )
@@ -39,6 +40,8 @@ from gpufleet_provider.operations.awaiting import (
     During,
     deadline_of,
     during_of,
+    is_given_up,
+    looked_at_again,
     request_delete,
     seconds_until_shown,
     wait_until_gone,
@@ -97,9 +100,12 @@ class ResourceService:
         self.memory = RunMemory(lifecycle.token)
         self._connect = connect
 
-    def _operation(self, call: Call) -> Operation:
+    def _operation(self, call: Call, inputs: Properties | None) -> Operation:
         client = self._connect(call.setting)
         watcher = watcher_for(self.lifecycle, client, poll_seconds(call.setting))
+        scope: Any = (inputs or {}).get(self.lifecycle.scope_field)
+        if isinstance(scope, str):
+            watcher.include(scope)
         return Operation(self.lifecycle, client, watcher, self.memory, call)
 
     def check(self, call: Call, olds: Properties, news: Properties) -> Checked:
@@ -107,9 +113,9 @@ class ResourceService:
         checked = check(self.lifecycle, olds, news, call.is_unknown)
         if not olds:
             self._name_what_is_taken_over(call, checked)
-        forfeited = self.memory.record_check(call.urn, checked.inputs, is_new=not olds)
-        if forfeited is not None and checked.inputs.get(self.lifecycle.forfeit_field) is not True:
-            checked.failures.append(Failure(self.lifecycle.forfeit_field, forfeited))
+        loss = self.memory.record_check(call.urn, checked.inputs, is_new=not olds)
+        if loss is not None and checked.inputs.get(loss.path) is not True:
+            checked.failures.append(loss)
         if not checked.failures:
             inputs = {name: value for name, value in checked.inputs.items() if not call.is_unknown(value)}
             connect = functools.partial(self._connect, call.setting)
@@ -122,7 +128,11 @@ class ResourceService:
     def _name_what_is_taken_over(self, call: Call, checked: Checked) -> None:
         """Give a new resource the name under which a lost state has made it, where this run takes that over."""
         try:
-            name = found_by_check(self._operation(call), checked.inputs) if takes_over(call.setting) else None
+            name = (
+                found_by_check(self._operation(call, checked.inputs), checked.inputs)
+                if takes_over(call.setting)
+                else None
+            )
         except MissingKey:
             return
         except CloudError as error:
@@ -136,16 +146,30 @@ class ResourceService:
         self.memory.record_diff(id, call.urn)
         if ACCOUNT in olds:
             self.memory.record_account(id, olds[ACCOUNT])
-        planned = plan(self.lifecycle, olds, news)
-        forfeited = None if planned.replaces else forfeited_by_the_engine(self.lifecycle, olds, news)
-        self.memory.record_plan(call.urn, forfeited)
+        olds = self._looked_at_again(call, id, olds)
+        planned = plan(self.lifecycle, olds, news, call.is_unknown)
+        loss = None if planned.replaces else lost_by_the_engine(self.lifecycle, olds, news, call.is_unknown)
+        self.memory.record_plan(call.urn, loss)
         # Right after a read, a diff is a refresh's view of what has drifted, and nothing comes of it.
         is_view = self.memory.end_refresh_view(call.urn)
-        if planned.refusal is not None and not is_view:
+        if is_view:
+            return planned
+        for warning in planned.warnings:
+            call.warn(f"{self.lifecycle.token} {id}: {warning}")
+        if planned.refusal is not None:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
-        if not is_view:
-            warn_of_unsettled(lambda: self._operation(call), id, olds, planned)
+        warn_of_unsettled(lambda: self._operation(call, olds.get(INPUTS)), id, olds, planned)
         return planned
+
+    def _looked_at_again(self, call: Call, id: str, olds: Properties) -> Properties:
+        """Return old outputs, as they are now where they say that the wait has failed and the account can be asked."""
+        wait = UnfinishedWait.from_outputs(olds)
+        if wait is None or wait.state != "failed":
+            return olds
+        try:
+            return looked_at_again(self._operation(call, olds.get(INPUTS)), id, olds)
+        except CloudError:
+            return olds
 
     def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:
         """Create the resource, or take over the one that an interrupted run created; returns its id and outputs.
@@ -153,7 +177,7 @@ class ResourceService:
         Raises CloudError while nothing exists, or when what exists is not certainly ours; the message says which. From
         the moment that an id is known nothing is raised: an error could not carry it.
         """
-        operation = self._operation(call)
+        operation = self._operation(call, inputs)
         deadline = deadline_of(call, self.lifecycle.timeouts.create_seconds)
         self.memory.record_create(call.urn)
         import_id = str(inputs.get(IMPORT_ID) or "")
@@ -170,7 +194,8 @@ class ResourceService:
         # A warning stays visible: with a lost state it could be another's after all.
         why = f"as {TAKE_OVER} asks" if takes_over(call.setting) else "which an interrupted run has left"
         call.warn(f"{self.lifecycle.token}: taking over {id}, {why}")
-        return id, _adopt(operation, id, shown_inputs(self.lifecycle, leftover, inputs), inputs, deadline)
+        was = shown_in_place(self.lifecycle, shown_inputs(self.lifecycle, leftover, inputs), inputs)
+        return id, _adopt(operation, id, was, inputs, deadline)
 
     def read(self, call: Call, id: str, outputs: Properties) -> tuple[Properties, Properties | None] | None:
         """Return outputs and corrected inputs as they are now; None only if the cloud says that the resource is gone.
@@ -178,8 +203,8 @@ class ResourceService:
         What was prepaid is never gone: taken out of the state, it would be bought again by the next run.
         """
         self.memory.record_read(call.urn)
-        operation, lifecycle = self._operation(call), self.lifecycle
         inputs: Properties | None = outputs.get(INPUTS)
+        operation, lifecycle = self._operation(call, inputs), self.lifecycle
         if inputs is not None:
             # What is only referred to, by its id, is not managed here.
             remember_with_account(operation, id, outputs)
@@ -208,7 +233,8 @@ class ResourceService:
         result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: operation.client.mark}
         if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
             during = during_of(outputs)
-            state = "failed" if stands.state == "failed" and during == "create" else "pending"
+            given_up = stands.state == "failed" and is_given_up(lifecycle, info, during)
+            state = "failed" if given_up else "pending"
             result[WAIT] = UnfinishedWait(state, stands.message, during).to_property()
         return result, now
 
@@ -217,7 +243,7 @@ class ResourceService:
 
         Raises CloudError when the change was not accepted: the state then keeps what it has.
         """
-        operation = self._operation(call)
+        operation = self._operation(call, inputs)
         remember_with_account(operation, id, olds)
         deadline = deadline_of(call, self.lifecycle.timeouts.update_seconds)
         prior = prior_inputs(self.lifecycle, olds, inputs)
@@ -228,15 +254,15 @@ class ResourceService:
 
         Raises CloudError when the cloud refuses or the time is up; the resource then still stands in the state.
         """
-        operation, lifecycle = self._operation(call), self.lifecycle
+        operation, lifecycle = self._operation(call, outputs.get(INPUTS)), self.lifecycle
         if self.memory.is_adopted(id):
             # A resource that was renamed, and renamed back without an alias: another one of this run goes on with it.
             call.warn(f"{lifecycle.token} {id} is not deleted: another resource of this run has taken it over")
             return
         remember_with_account(operation, id, outputs)
         declared = self.memory.record_delete(call.urn)
-        if declared is not None and (reason := forfeited_by_the_engine(lifecycle, outputs, declared)) is not None:
-            raise Refusal(f"{lifecycle.token} {id}: {reason}")
+        if declared is not None:
+            outputs = _ensure_replaceable(operation, id, outputs, declared)
         deadline = deadline_of(call, lifecycle.timeouts.delete_seconds)
         if outputs.get(ACCOUNT, operation.client.mark) != operation.client.mark:
             try:
@@ -321,14 +347,9 @@ def _read_gone(
 
 
 def _drifted(operation: Operation, id: str, inputs: Properties, shown: Properties) -> Properties:
-    """Return the inputs with drift written in.
-
-    What cannot change in place cannot drift either: a cloud that shows it differently spells it differently, and a
-    correction would have the next run replace the resource. The difference is noted, and the declared value stays.
-    """
+    """Return the inputs with drift written in; what cannot change in place is noted, and the declared value stays."""
     lifecycle = operation.lifecycle
-    in_place = lifecycle.update_body.model_fields
-    now = corrected(lifecycle.create_body, inputs, {name: shown[name] for name in shown if name in in_place})
+    now = shown_in_place(lifecycle, shown, inputs)
     fixed = corrected(lifecycle.create_body, now, shown)
     for where in differences(lifecycle.create_body, fixed, now).values():
         for difference in where:
@@ -370,6 +391,27 @@ def _warn_of_ignored(operation: Operation, outputs: Properties, asked: Propertie
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
+
+
+def _ensure_replaceable(operation: Operation, id: str, outputs: Properties, declared: Properties) -> Properties:
+    """Make sure, right before a delete that makes room for a replacement, that it loses nothing unasked.
+
+    Returns the outputs as they are now. Raises Refusal for what the program does not confirm, and for what was to be
+    replaced because it had failed and has healed since.
+    """
+    lifecycle, wait = operation.lifecycle, UnfinishedWait.from_outputs(outputs)
+    if wait is not None and wait.state == "failed":
+        now = looked_at_again(operation, id, outputs)
+        if now is not outputs and not plan(lifecycle, now, declared).replaces:
+            raise Refusal(
+                f"{operation.token} {id}: it had failed and was to be replaced, but it is not any more, so nothing was "
+                "deleted. Run `pulumi up` again, which goes on with it"
+            )
+        outputs = now
+    loss = lost_by_the_engine(lifecycle, outputs, declared)
+    if loss is not None:
+        raise Refusal(f"{operation.token} {id}: {loss.reason}")
+    return outputs
 
 
 def _delete_attached(operation: Operation, id: str, outputs: Properties, deadline: float) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpufleet_provider.http.client import segment
-from gpufleet_provider.model.fields import Body, Failure, Info, Properties, ShownAs, Suggested, Text, Unreadable
+from gpufleet_provider.model.fields import Body, Failure, Info, Name, Properties, ShownAs, Suggested, Text, Unreadable
 from gpufleet_provider.model.lifecycle import Client, Cost, Lifecycle, Readiness
 from gpufleet_provider.model.replies import fetch_object, fetch_rows, post_create
 from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
@@ -44,7 +44,7 @@ class ClusterCreate(Body):
     ```
     """
 
-    name: Text | None = None
+    name: Name | None = None
     """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
 
     cloud: Text
@@ -202,6 +202,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def gone(self, info: ClusterInfo) -> bool:
         """Return whether a reply is a tombstone."""
         return info.status == "deleted"
+
+    def has_been_ready(self, info: ClusterInfo) -> bool:
+        """Return whether the cluster was active once."""
+        return bool(info.active_at)
 
     def cost(self, info: ClusterInfo) -> Cost:
         """Return the hourly price, which replies have in cents, and the estimate of what it has cost so far."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpufleet_provider.http.client import CloudClient
-from gpufleet_provider.model.errors import CloudError, NotFound, Stopped, Unavailable
+from gpufleet_provider.model.errors import CloudError, Forbidden, Invalid, NotFound, Stopped, Unavailable
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.waiting.shared_list import Listing, SharedList
@@ -71,10 +71,11 @@ class Watcher:
         self._poll_seconds = poll_seconds
         self._lists = SharedList(
             lifecycle.token,
-            lambda: lifecycle.list_all(client),
+            self._list_everything,
             lifecycle.id_field,
             changed_at=lambda: client.changed_at,
         )
+        self._scopes: tuple[str, ...] = ()
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._polling = False
@@ -82,6 +83,22 @@ class Watcher:
         self._poll_took_seconds = 0.0
         self._stop = threading.Event()
         self._reason = ""
+
+    def include(self, scope: str) -> None:
+        """Let every list from now on show a part of the account as well (`Lifecycle.scope_field`)."""
+        with self._changed:
+            if scope not in self._scopes:
+                self._scopes = (*self._scopes, scope)
+
+    def _list_everything(self) -> list[Properties]:
+        rows = self._lifecycle.list_all(self._client)
+        for scope in self._scopes:
+            seen = {row.get(self._lifecycle.id_field) for row in rows}
+            # A part that the key may not see, or that does not exist, hides nothing from the others.
+            with contextlib.suppress(Forbidden, Invalid, NotFound):
+                found = self._lifecycle.list_scope(self._client, scope)
+                rows = [*rows, *(row for row in found if row.get(self._lifecycle.id_field) not in seen)]
+        return rows
 
     # --- Asking ---
 

@@ -42,7 +42,9 @@ class SharedVolumeArgsDict(TypedDict):
     """A volume that is created with the cluster and, unless `is_lifecycle_independent` is set, deleted with it."""
 
     volume_name: pulumi.Input[str]
-    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data."""
+    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data, which needs
+    `confirm_data_loss`.
+    """
     size_tib: pulumi.Input[int]
     """Size in whole TiB, at least 1. It can grow in place and cannot shrink."""
     region: pulumi.Input[str]
@@ -79,7 +81,7 @@ class SharedVolumeArgs:
         """A volume that is created with the cluster and, unless `is_lifecycle_independent` is set, deleted with it.
 
         :param pulumi.Input[str] volume_name: Name of the volume. Changing it replaces the cluster and deletes
-            the volume with its data.
+            the volume with its data, which needs `confirm_data_loss`.
         :param pulumi.Input[int] size_tib: Size in whole TiB, at least 1. It can grow in place and cannot
             shrink.
         :param pulumi.Input[str] region: Region of the volume; it must be the cluster's own region.

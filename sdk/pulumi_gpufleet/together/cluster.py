@@ -138,7 +138,13 @@ class ClusterArgsDict(TypedDict):
     while a cluster is brought up: on a living one the change has no effect.
     """
     confirm_forfeit: NotRequired[pulumi.Input[bool | None]]
-    """Set it to allow a replacement to forfeit what is left of a prepaid term. It is not sent to Together."""
+    """Set it to allow a replacement, or fewer GPUs, to forfeit what is left of a prepaid term. It is not sent to
+    Together.
+    """
+    confirm_data_loss: NotRequired[pulumi.Input[bool | None]]
+    """Set it to allow a replacement to delete the volume of the cluster (`shared_volume`) with its data. It is not
+    sent to Together.
+    """
 
 
 @pulumi.input_type
@@ -174,6 +180,7 @@ class ClusterArgs:
     add_ons: pulumi.Input[Sequence[pulumi.Input[AddOnArgs | AddOnArgsDict]] | None]
     acceptance_tests_params: pulumi.Input[AcceptanceTestsParamsArgs | AcceptanceTestsParamsArgsDict | None]
     confirm_forfeit: pulumi.Input[bool | None]
+    confirm_data_loss: pulumi.Input[bool | None]
 
     def __init__(
         self,
@@ -207,6 +214,7 @@ class ClusterArgs:
         add_ons: pulumi.Input[Sequence[pulumi.Input[AddOnArgs | AddOnArgsDict]] | None] = None,
         acceptance_tests_params: pulumi.Input[AcceptanceTestsParamsArgs | AcceptanceTestsParamsArgsDict | None] = None,
         confirm_forfeit: pulumi.Input[bool | None] = None,
+        confirm_data_loss: pulumi.Input[bool | None] = None,
     ) -> None:
         """The set of arguments for constructing a Cluster resource.
 
@@ -280,8 +288,10 @@ class ClusterArgs:
             acceptance_tests_params: Tests that the GPUs must pass while the cluster is set up. Changing it
             later only warns. Acceptance tests run while a cluster is brought up: on a living one the change has
             no effect.
-        :param pulumi.Input[bool | None] confirm_forfeit: Set it to allow a replacement to forfeit what is left
-            of a prepaid term. It is not sent to Together.
+        :param pulumi.Input[bool | None] confirm_forfeit: Set it to allow a replacement, or fewer GPUs, to
+            forfeit what is left of a prepaid term. It is not sent to Together.
+        :param pulumi.Input[bool | None] confirm_data_loss: Set it to allow a replacement to delete the volume
+            of the cluster (`shared_volume`) with its data. It is not sent to Together.
         """
         self.cluster_name = cluster_name
         self.region = region
@@ -312,6 +322,7 @@ class ClusterArgs:
         self.add_ons = add_ons
         self.acceptance_tests_params = acceptance_tests_params
         self.confirm_forfeit = confirm_forfeit
+        self.confirm_data_loss = confirm_data_loss
 
 
 class Cluster(
@@ -382,6 +393,7 @@ class Cluster(
         add_ons: pulumi.Input[Sequence[pulumi.Input[AddOnArgs | AddOnArgsDict]] | None] = None,
         acceptance_tests_params: pulumi.Input[AcceptanceTestsParamsArgs | AcceptanceTestsParamsArgsDict | None] = None,
         confirm_forfeit: pulumi.Input[bool | None] = None,
+        confirm_data_loss: pulumi.Input[bool | None] = None,
     ) -> None:
         """Create a Cluster resource with the given unique name, props, and options.
 
@@ -457,8 +469,10 @@ class Cluster(
             acceptance_tests_params: Tests that the GPUs must pass while the cluster is set up. Changing it
             later only warns. Acceptance tests run while a cluster is brought up: on a living one the change has
             no effect.
-        :param pulumi.Input[bool | None] confirm_forfeit: Set it to allow a replacement to forfeit what is left
-            of a prepaid term. It is not sent to Together.
+        :param pulumi.Input[bool | None] confirm_forfeit: Set it to allow a replacement, or fewer GPUs, to
+            forfeit what is left of a prepaid term. It is not sent to Together.
+        :param pulumi.Input[bool | None] confirm_data_loss: Set it to allow a replacement to delete the volume
+            of the cluster (`shared_volume`) with its data. It is not sent to Together.
         """
 
     @overload
@@ -661,8 +675,18 @@ class Cluster(
     @property
     @pulumi.getter
     def confirm_forfeit(self) -> pulumi.Output[bool | None]:
-        """Set it to allow a replacement to forfeit what is left of a prepaid term. It is not sent to Together."""
+        """Set it to allow a replacement, or fewer GPUs, to forfeit what is left of a prepaid term. It is not sent
+        to Together.
+        """
         return self._input("confirm_forfeit", bool)
+
+    @property
+    @pulumi.getter
+    def confirm_data_loss(self) -> pulumi.Output[bool | None]:
+        """Set it to allow a replacement to delete the volume of the cluster (`shared_volume`) with its data. It is
+        not sent to Together.
+        """
+        return self._input("confirm_data_loss", bool)
 
     @property
     @pulumi.getter

@@ -619,7 +619,9 @@ class SharedVolume(dict[str, Any]):
     """A volume that is created with the cluster and, unless `is_lifecycle_independent` is set, deleted with it."""
 
     volume_name: str = pulumi.property("volume_name", default=None)
-    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data."""
+    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data, which needs
+    `confirm_data_loss`.
+    """
     size_tib: int = pulumi.property("size_tib", default=None)
     """Size in whole TiB, at least 1. It can grow in place and cannot shrink."""
     region: str = pulumi.property("region", default=None)

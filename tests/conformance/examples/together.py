@@ -15,6 +15,5 @@ EXAMPLES = {
         },
         in_place={"num_gpus": 16},
         replacing={"region": "us-west-1"},
-        failure={"fault": "provisioning_failed"},
     )
 }

@@ -112,8 +112,12 @@ def test_words_show_values_but_no_credential() -> None:
         ({"ends": "2030-01-01T00:00:00Z"}, {}, {"ends": "refuse"}),
         ({"tests": True}, {"tests": False}, {"tests": "ignore"}),
         ({}, {"confirm_forfeit": True}, {}),
-        # What replaces anyway makes a refusal pointless.
-        ({"place": "here", "size_gib": 2}, {"place": "there", "size_gib": 1}, {"place": "replace"}),
+        # What replaces makes no refusal pointless: the person is told no, and nothing is lost by the way.
+        (
+            {"place": "here", "size_gib": 2},
+            {"place": "there", "size_gib": 1},
+            {"place": "replace", "size_gib": "refuse"},
+        ),
     ],
 )
 def test_verdicts_follow_the_marks(old: Any, new: Any, expected: dict[str, str]) -> None:

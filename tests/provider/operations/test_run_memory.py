@@ -57,6 +57,22 @@ def test_the_engine_does_not_replace_what_is_prepaid_by_a_decision_of_its_own(de
     assert desk.cloud.boxes == {}
 
 
+def test_the_engine_does_not_replace_what_holds_data_by_a_decision_of_its_own(desk: Desk) -> None:
+    inputs = {**INPUTS_NOW, "size_gib": 2}
+    id = desk.cloud.make(**inputs)
+    olds = {"id": id, **inputs, INPUTS: inputs}
+    desk.check({}, inputs)
+    with pytest.raises(Refusal, match=r"what is in the box goes with it; .*confirm_data_loss=True"):
+        desk.delete(id, olds)
+    # `replace_on_changes`: the check as of a new resource says it in the preview.
+    desk.diff(id, olds, {**inputs, "count": 4})
+    (failure,) = desk.check({}, {**inputs, "count": 4}).failures
+    assert failure.path == "confirm_data_loss"
+    desk.check({}, {**inputs, "confirm_data_loss": True})
+    desk.delete(id, olds)
+    assert desk.cloud.boxes == {}
+
+
 def test_what_is_only_destroyed_needs_no_word(desk: Desk) -> None:
     id, olds = prepaid(desk)
     desk.check(PREPAID, PREPAID)

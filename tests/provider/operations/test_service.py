@@ -16,6 +16,7 @@ from gpufleet_provider.model.errors import (
     Forbidden,
     Invalid,
     MissingKey,
+    NotFound,
     OutOfCapacity,
     RateLimited,
     Refusal,
@@ -326,6 +327,112 @@ def test_a_definite_refusal_is_passed_on(desk: Desk, error: CloudError) -> None:
     with pytest.raises(type(error)):
         desk.create(OURS)
     assert desk.cloud.boxes == {}
+
+
+# --- Names as the cloud spells them ---------------------------------------------------------------------------------
+
+
+RESPELLED = {"box_name": "My_Batch", "place": "Here_1", "count": 2}
+
+
+@pytest.fixture
+def respelling(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A cloud that shows names and places in lower case and with dashes."""
+    real = desk.cloud.make
+
+    def make(**shown: Any) -> str:
+        for name in ("box_name", "place"):
+            shown[name] = shown[name].lower().replace("_", "-")
+        return real(**shown)
+
+    monkeypatch.setattr(desk.cloud, "make", make)
+    return desk
+
+
+@pytest.mark.parametrize("offered", [{}, {OFFERED_NAME: "My_Batch"}], ids=["given", "offered"])
+def test_a_lost_answer_is_made_up_for_under_a_respelled_name(respelling: Desk, offered: Any) -> None:
+    respelling.cloud.after = fail_once(Ambiguous("Toy: POST got no answer"), "create")
+    id, outputs = respelling.create({**RESPELLED, **offered})
+    assert (id, outputs["box_name"], outputs[INPUTS]["box_name"]) == ("box-1", "my-batch", "My_Batch")
+
+
+def test_what_was_left_under_a_respelled_name_is_taken_over_as_declared(respelling: Desk) -> None:
+    desk, inputs = respelling, {**RESPELLED, OFFERED_NAME: "My_Batch"}
+    desk.cloud.make(**RESPELLED)
+    desk.cloud.becomes = "paused"
+    id, outputs = desk.create(inputs)
+    assert (id, desk.cloud.sent("create"), outputs[INPUTS]) == ("box-1", [], inputs)
+    desk.new_run()
+    assert desk.diff(id, outputs, inputs).replaces == []
+
+
+def test_what_runs_under_a_respelling_of_a_given_name_is_not_doubled(respelling: Desk) -> None:
+    respelling.cloud.make(**RESPELLED)
+    with pytest.raises(Refusal, match=r'take it over with ResourceOptions\(import_="box-1"\)'):
+        respelling.create(RESPELLED)
+    assert respelling.create({**RESPELLED, "place": "there"})[0] == "box-2"
+
+
+def test_the_very_name_comes_before_a_respelling_of_it(desk: Desk) -> None:
+    desk.cloud.make(box_name=NAME.upper(), place="here", count=2)
+    ours = desk.cloud.make(box_name=NAME, place="here", count=2)
+    assert desk.create(OURS)[0] == ours
+
+
+def test_two_spellings_of_one_name_are_not_created_at_once(desk: Desk) -> None:
+    desk.create(GIVEN)
+    desk.cloud.boxes.clear()
+    desk.call("urn:pulumi:dev::fleet::toy:Box::other")
+    with pytest.raises(Refusal, match="of this program has that name, too"):
+        desk.create({**GIVEN, "box_name": "Mine"})
+
+
+def test_a_takeover_gives_up_nothing_that_is_prepaid(desk: Desk) -> None:
+    desk.cloud.make(box_name=NAME, place="here", count=4, ends=FUTURE)
+    news = {**OURS, "ends": FUTURE}
+    with pytest.raises(Refusal, match=r"would forfeit boxes, in a term .* set confirm_forfeit=True"):
+        desk.create(news)
+    desk.create({**news, "confirm_forfeit": True})
+    assert desk.cloud.sent("update") == [{"count": 2}]
+
+
+# --- A part of the account ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def divided(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A cloud whose list shows what is `here` alone; the other places have to be asked for."""
+
+    def rows(place: str) -> list[dict[str, Any]]:
+        return [box for box in desk.cloud.list() if box["place"] == place]
+
+    monkeypatch.setattr(type(BOX), "scope_field", "place")
+    monkeypatch.setattr(type(BOX), "list_all", lambda self, client: rows("here"))
+    monkeypatch.setattr(type(BOX), "list_scope", lambda self, client, scope: rows(scope))
+    return desk
+
+
+def test_what_was_left_in_another_part_of_the_account_is_taken_over(divided: Desk) -> None:
+    divided.cloud.make(**{**OURS, "place": "there"})
+    assert divided.create({**OURS, "place": "there"})[0] == "box-1"
+    assert divided.cloud.sent("create") == []
+
+
+def test_a_lost_answer_is_made_up_for_in_another_part_of_the_account(divided: Desk) -> None:
+    divided.cloud.after = fail_once(Ambiguous("Toy: POST got no answer"), "create")
+    assert divided.create({**OURS, "place": "there"})[0] == "box-1"
+    assert divided.cloud.sent("get") == []
+
+
+@pytest.mark.parametrize("refusal", [Forbidden("Toy: 403"), NotFound("Toy: 404"), Invalid("Toy: 400")])
+def test_a_part_that_may_not_be_seen_hides_no_other(
+    divided: Desk, monkeypatch: pytest.MonkeyPatch, refusal: CloudError
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise refusal
+
+    monkeypatch.setattr(type(BOX), "list_scope", refuse)
+    assert divided.create(OURS)[1]["status"] == "ready"
 
 
 # --- From the id on, nothing raises --------------------------------------------------------------------------------
@@ -650,6 +757,82 @@ def test_a_read_says_how_what_was_not_ready_stands_now(desk: Desk) -> None:
     desk.cloud.boxes[id]["status"] = "ready"
     found = desk.read(id, outputs)
     assert found is not None and WAIT not in found[0]
+
+
+# --- What has healed ------------------------------------------------------------------------------------------------
+
+
+def failed(desk: Desk, **inputs: Any) -> tuple[str, dict[str, Any]]:
+    """A box whose making failed, as the state holds it."""
+    desk.cloud.becomes = "failed"
+    id, outputs = made(desk, **inputs)
+    assert outputs[WAIT]["state"] == "failed"
+    return id, outputs
+
+
+def test_what_has_healed_is_not_replaced_but_gone_on_with(desk: Desk) -> None:
+    id, outputs = failed(desk)
+    desk.cloud.boxes[id]["status"] = "ready"
+    planned = desk.diff(id, outputs, OURS)
+    assert (planned.changed, planned.replaces) == (True, [])
+    now = desk.update(id, outputs, OURS)
+    assert (now["status"], WAIT in now, desk.cloud.sent("update")) == ("ready", False, [])
+
+
+@pytest.mark.parametrize("fault", [MissingKey("Toy: no key"), Unavailable("Toy: no answer")])
+def test_without_an_answer_what_the_state_says_of_a_failure_holds(desk: Desk, fault: CloudError) -> None:
+    id, outputs = failed(desk)
+    desk.cloud.boxes[id]["status"] = "ready"
+
+    def faulty(_verb: str) -> None:
+        raise fault
+
+    desk.cloud.before = faulty
+    assert desk.diff(id, outputs, OURS).replaces == ["status"]
+    assert [said for said in desk.warned if "is to be replaced because of status" in said]
+
+
+def test_what_heals_between_the_diff_and_the_delete_is_not_deleted(desk: Desk) -> None:
+    id, outputs = failed(desk)
+    desk.check(OURS, OURS)
+    assert desk.diff(id, outputs, OURS).replaces == ["status"]
+    desk.check({}, OURS)
+    desk.cloud.boxes[id]["status"] = "ready"
+    with pytest.raises(Refusal, match="it is not any more, so nothing was deleted"):
+        desk.delete(id, outputs)
+    assert desk.cloud.sent("delete") == [] and id in desk.cloud.boxes
+
+
+def test_what_healed_and_is_replaced_for_another_reason_keeps_its_data_unless_told(desk: Desk) -> None:
+    id, outputs = failed(desk, size_gib=2)
+    news = {**OURS, "size_gib": 2, "place": "there"}
+    desk.check({}, news)
+    desk.cloud.boxes[id]["status"] = "ready"
+    with pytest.raises(Refusal, match=r"what is in the box goes with it.*confirm_data_loss=True"):
+        desk.delete(id, outputs)
+    desk.check({}, {**news, "confirm_data_loss": True})
+    desk.delete(id, outputs)
+    assert desk.cloud.boxes == {}
+
+
+def test_what_is_still_failed_is_replaced(desk: Desk) -> None:
+    id, outputs = failed(desk, size_gib=2)
+    assert desk.diff(id, outputs, {**OURS, "size_gib": 2}).replaces == ["status"]
+    desk.check({}, {**OURS, "size_gib": 2})
+    desk.delete(id, outputs)
+    assert desk.cloud.boxes == {}
+
+
+def test_what_was_ready_before_this_state_met_it_is_never_given_up(desk: Desk) -> None:
+    """An import, or a takeover after a lost state: to this state it is being created, and it may hold work."""
+    living = desk.cloud.make(**GIVEN, ready_once=True)
+    desk.cloud.boxes[living]["status"] = "failed"
+    id, outputs = desk.create({**GIVEN, IMPORT_ID: living})
+    assert (id, outputs[WAIT]["state"]) == (living, "pending")
+    desk.new_run()
+    assert desk.diff(id, outputs, GIVEN).replaces == []
+    read = desk.read(id, outputs)
+    assert read is not None and read[0][WAIT]["state"] == "pending"
 
 
 # --- Update ---------------------------------------------------------------------------------------------------------

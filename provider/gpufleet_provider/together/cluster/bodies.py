@@ -17,6 +17,7 @@ from gpufleet_provider.model.fields import (
     Instant,
     KeyedBy,
     Local,
+    Name,
     Refused,
     Required,
     Secret,
@@ -105,7 +106,7 @@ class ClusterCreate(Body):
     ```
     """
 
-    cluster_name: Text | None = None
+    cluster_name: Name | None = None
     """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
 
     region: Text
@@ -215,7 +216,12 @@ class ClusterCreate(Body):
     """Tests that the GPUs must pass while the cluster is set up."""
 
     confirm_forfeit: Annotated[bool | None, Local()] = None
-    """Set it to allow a replacement to forfeit what is left of a prepaid term. It is not sent to Together."""
+    """Set it to allow a replacement, or fewer GPUs, to forfeit what is left of a prepaid term. It is not sent to
+    Together."""
+
+    confirm_data_loss: Annotated[bool | None, Local()] = None
+    """Set it to allow a replacement to delete the volume of the cluster (`shared_volume`) with its data. It is not sent
+    to Together."""
 
 
 # --- Update body ----------------------------------------------------------------------------------------------------

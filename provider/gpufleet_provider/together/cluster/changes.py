@@ -13,6 +13,8 @@ from gpufleet_provider.model.lifecycle import Effect
 from gpufleet_provider.together.cluster.inputs import ADD_ON_TYPES
 from gpufleet_provider.together.cluster.shared_volume import goes_with_cluster
 
+_OF_THE_TERM = ("duration_days", "reservation_start_time", "reservation_end_time", "num_reserved_gpus")
+
 
 def effect(name: str, old: Properties, new: Properties) -> Effect | None:
     """Judge a change of one input, given all of them; None where the marks on the input say it all.
@@ -24,10 +26,12 @@ def effect(name: str, old: Properties, new: Properties) -> Effect | None:
         return Effect(
             "replace", "Together states nowhere what becomes of workloads when a cluster changes its type in place"
         )
+    if name in _OF_THE_TERM and old.get("billing_type") != new.get("billing_type"):
+        return Effect("replace", f"{name} belongs to the billing type, which cannot change in place")
     if name == "shared_volume":
         return _shared_volume(before, after, new)
     if name == "volume_id" and after is not None and goes_with_cluster(old.get("shared_volume")):
-        return Effect("refuse", _VOLUME_WOULD_GO)
+        return None if new.get("confirm_data_loss") else Effect("refuse", _VOLUME_WOULD_GO)
     if name == "cluster_config" and isinstance(before, dict) and isinstance(after, dict):
         return _cluster_config(cast(Properties, before), cast(Properties, after))
     if name == "add_ons":
@@ -49,10 +53,14 @@ def update_payload(changes: Properties, prior: Properties) -> Properties:
 
 # --- Shared volume --------------------------------------------------------------------------------------------------
 
-_VOLUME_STAYS = "the volume was created with the cluster and cannot be detached: leave it in the program"
+_CANNOT_DETACH = "the volume was created with the cluster and cannot be detached"
+_VOLUME_STAYS = (
+    f"{_CANNOT_DETACH}: leave it in the program, or set confirm_data_loss=True to replace the cluster and delete the "
+    "volume with its data"
+)
 _VOLUME_WOULD_GO = (
     "replacing the cluster would delete the volume that it was created with, and the data on it: leave shared_volume "
-    "in the program, or create another cluster beside this one and copy the data first"
+    "in the program, create another cluster beside this one and copy the data first, or set confirm_data_loss=True"
 )
 
 
@@ -60,9 +68,13 @@ def _shared_volume(before: Any, after: Any, new: Properties) -> Effect | None:
     if before is None:
         return Effect("replace", "a volume can be attached only when a cluster is created")
     if after is None:
-        if new.get("volume_id") is not None and not goes_with_cluster(before):
+        if goes_with_cluster(before):
+            if new.get("confirm_data_loss"):
+                return Effect("replace", _CANNOT_DETACH)
+            return Effect("refuse", _VOLUME_STAYS if new.get("volume_id") is None else _VOLUME_WOULD_GO)
+        if new.get("volume_id") is not None:
             return Effect("replace", "a volume can be attached only when a cluster is created")
-        return Effect("refuse", _VOLUME_STAYS if new.get("volume_id") is None else _VOLUME_WOULD_GO)
+        return Effect("refuse", f"{_CANNOT_DETACH}: leave it in the program")
     if isinstance(before, dict) and isinstance(after, dict):
         return _changed_volume(cast(Properties, before), cast(Properties, after))
     return None

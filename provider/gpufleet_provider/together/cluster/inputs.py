@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gpufleet_provider.model.fields import Body, Lines, Suggested, Text
+from gpufleet_provider.model.fields import Body, Default, Lines, Suggested, Text
 
 ADD_ON_TYPES = ("dashboard", "ingress", "headlamp", "slurm_web")
 """The add-ons that Together's newest create call knows; each is configured under the key of its own name."""
@@ -22,7 +22,8 @@ class SharedVolume(Body):
     """A volume that is created with the cluster and, unless `is_lifecycle_independent` is set, deleted with it."""
 
     volume_name: Text
-    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data."""
+    """Name of the volume. Changing it replaces the cluster and deletes the volume with its data, which needs
+    `confirm_data_loss`."""
 
     size_tib: Annotated[int, Field(ge=1)]
     """Size in whole TiB, at least 1. It can grow in place and cannot shrink."""
@@ -30,7 +31,7 @@ class SharedVolume(Body):
     region: Text
     """Region of the volume; it must be the cluster's own region."""
 
-    is_lifecycle_independent: bool | None = None
+    is_lifecycle_independent: Annotated[bool | None, Default(False)] = None
     """Whether the volume, with its data and its cost, outlives the cluster. Defaults to false."""
 
     project_id: Text | None = None

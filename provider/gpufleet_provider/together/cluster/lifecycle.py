@@ -16,7 +16,7 @@ from gpufleet_provider.together.cluster import shared_volume as inline_volume
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
 from gpufleet_provider.together.cluster.changes import effect, update_payload
 from gpufleet_provider.together.cluster.observed import observed
-from gpufleet_provider.together.cluster.readiness import readiness
+from gpufleet_provider.together.cluster.readiness import has_been_ready, readiness
 from gpufleet_provider.together.cluster.rules import RULES
 
 _CLUSTERS = "/compute/clusters"
@@ -32,7 +32,9 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     id_field = "cluster_id"
     name_field = "cluster_name"
     place_fields = ("region",)
+    scope_field = "project_id"
     forfeit_field = "confirm_forfeit"
+    data_loss_field = "confirm_data_loss"
     term_fields = ("reservation_end_time", "reservation_start_time", "duration_days")
     catalogue_fields = ("region", "gpu_type", "nvidia_version_id", "cuda_version", "nvidia_driver_version")
     rules = RULES
@@ -52,6 +54,11 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def list_all(self, client: Client) -> list[Properties]:
         """Return the raw replies for every cluster of the key's project, in one request."""
         return fetch_rows(client, _CLUSTERS, "clusters")
+
+    def list_scope(self, client: Client, scope: str) -> list[Properties]:
+        """Return the raw replies for every cluster of a project; which name of the filter counts is stated twice."""
+        project = segment(scope)
+        return fetch_rows(client, f"{_CLUSTERS}?projectId={project}&project_id={project}", "clusters")
 
     def update(self, client: Client, id: str, changes: Properties) -> None:
         """Grow the inline volume if it changed, then send what else did."""
@@ -78,6 +85,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         """Return whether a reply is a tombstone; no schema has one, but nobody has stated that there is none."""
         return info.status == "Deleted"
 
+    def has_been_ready(self, info: ClusterInfo) -> bool:
+        """Return whether the cluster was ready once."""
+        return has_been_ready(info)
+
     def live(self, info: ClusterInfo) -> bool:
         """Return whether the cluster is neither gone nor being deleted."""
         return info.status not in ("Deleting", "Deleted")
@@ -101,6 +112,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def forfeits(self, inputs: Properties, outputs: Properties) -> str | None:
         """Return what is left of a prepaid term, of which Together refunds nothing."""
         return prepaid_term.forfeits(inputs, outputs)
+
+    def forfeits_in_place(self, inputs: Properties, outputs: Properties, news: Properties) -> str | None:
+        """Return how many prepaid GPUs fewer GPUs give up."""
+        return prepaid_term.forfeits_in_place(inputs, outputs, news)
 
     def outputs(self, info: ClusterInfo) -> Properties:
         """Return the outputs, with the kubeconfig as YAML."""

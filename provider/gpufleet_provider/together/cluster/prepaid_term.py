@@ -24,6 +24,25 @@ def forfeits(inputs: Properties, outputs: Properties) -> str | None:
     return f"a term that is prepaid until {_rfc3339(end)}" if end > _now() else None
 
 
+def forfeits_in_place(inputs: Properties, outputs: Properties, news: Properties) -> str | None:
+    """Return how many of the prepaid GPUs an update gives up before the term ends; None if it gives up none."""
+    term = forfeits(inputs, outputs)
+    prepaid = _prepaid_gpus(inputs, outputs)
+    wanted = [gpus for name in ("num_gpus", "num_reserved_gpus") if (gpus := news.get(name)) is not None]
+    if term is None or prepaid is None or not wanted or min(wanted) >= prepaid:
+        return None
+    return f"{prepaid - min(wanted)} of {prepaid} prepaid GPUs, in {term}"
+
+
+def _prepaid_gpus(inputs: Properties, outputs: Properties) -> int | None:
+    """Return how many GPUs are prepaid: of a reservation as shown, as declared, or all of them; of a window all."""
+    if (outputs.get("billing_type") or inputs.get("billing_type")) == "RESERVED":
+        for gpus in (outputs.get("num_reserved_gpus"), inputs.get("num_reserved_gpus")):
+            if gpus is not None:
+                return gpus
+    return inputs.get("num_gpus")
+
+
 def _is_prepaid(inputs: Properties, outputs: Properties) -> bool:
     return (outputs.get("billing_type") or inputs.get("billing_type")) in ("RESERVED", "SCHEDULED_CAPACITY")
 

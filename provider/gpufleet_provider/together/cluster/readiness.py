@@ -6,7 +6,7 @@ Pure, and without a clock: time limits are the waiter's. What is decided here wh
   go; a Kubernetes cluster also has its kubeconfig by then, since an empty one sends Kubernetes clients elsewhere.
 - Degraded is waited for while the cluster comes up: the platform may still repair it. Once a cluster has been ready,
   repairs are the platform's business, and a Degraded one only has to have the nodes that were asked for.
-- A test that failed is the end of a cluster that has never been ready, and nothing to replace any other for.
+- A test that failed is not the end: Together looks into it and adds the nodes once they pass, so it is waited for.
 - A paused cluster is kept: credits bring it back, and a replacement would be paused as well.
 - Preemptible GPUs may never come, so nothing waits for them.
 """
@@ -36,9 +36,7 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
     """Judge a reply against the declared inputs; an unknown status is pending."""
     status = info.status or "no status yet"
     phase = latest_phase(info.phase_transitions or ())
-    had_been_ready = bool(info.first_ready_at) or any(
-        step.phase == "CLUSTER_PHASE_READY" for step in info.phase_transitions or ()
-    )
+    had_been_ready = has_been_ready(info)
     if status == "Deleting":
         return Readiness("failed", "Deleting: the cluster is being deleted")
     if status in ("Paused", "OnDemandComputePaused"):
@@ -48,8 +46,6 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
             f"{status}: Together has paused the cluster, {why}; it is kept, and may still cost money. "
             "Once it runs again, `pulumi up` goes on from here",
         )
-    if phase.endswith("_FAILED") and status not in ("Ready", "Degraded") and not had_been_ready:
-        return Readiness("failed", f"{_status_of_phase(phase)}: the cluster did not pass Together's tests")
     if inputs.get("billing_type") == "SCHEDULED_CAPACITY" and (
         status == "Scheduled" or (phase == "CLUSTER_PHASE_SCHEDULED" and status != "Ready")
     ):
@@ -57,6 +53,8 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
         return Readiness("ready", f"Scheduled · begins {begins}")
     workers = Workers.of(info, inputs)
     doing = "" if status in ("Ready", "Degraded") else _status_of_phase(phase)
+    if doing and phase.endswith("_FAILED") and not had_been_ready:
+        doing += ", which Together looks into; it may take long, and `pulumi destroy` deletes the cluster"
     message = " · ".join(part for part in dict.fromkeys((status, doing, workers.message)) if part)
     if status == "Ready":
         if not workers.all_run:
@@ -67,6 +65,13 @@ def readiness(info: ClusterInfo, inputs: Properties) -> Readiness:
     if status == "Degraded" and had_been_ready and workers.all_present:
         return Readiness("ready", f"{message} · Together reports unhealthy nodes")
     return Readiness("pending", message)
+
+
+def has_been_ready(info: ClusterInfo) -> bool:
+    """Return whether a cluster was ready once: from then on it may hold work."""
+    return bool(info.first_ready_at) or any(
+        step.phase == "CLUSTER_PHASE_READY" for step in info.phase_transitions or ()
+    )
 
 
 def latest_phase(transitions: Sequence[ClusterPhaseTransition | NodePhaseTransition]) -> str:

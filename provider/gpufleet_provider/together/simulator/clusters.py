@@ -14,6 +14,7 @@ from gpufleet_provider.together.simulator.records import AddOn, Cluster, Remedia
 from gpufleet_provider.together.simulator.replies import cluster_reply
 from gpufleet_provider.together.simulator.requests import (
     CLUSTER_CONFIG_DEFAULTS,
+    DEFAULT_PROJECT_ID,
     UpdateRequest,
     read_cluster,
     read_update,
@@ -64,6 +65,8 @@ class Clusters:
     def list(self, call: Call) -> Reply:
         """Every cluster that is not deleted, filtered by project."""
         project = project_filter(call, self._cloud.switches)
+        if project is None and self._cloud.switches.unfiltered_clusters == "key_project":
+            project = DEFAULT_PROJECT_ID
         shown = (it for it in self._transitions.listed.values() if project in (None, it.project_id))
         return Reply(200, b'{"clusters":[' + b",".join([self.rendered(it) for it in shown]) + b"]}")
 

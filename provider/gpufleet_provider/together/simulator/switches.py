@@ -34,6 +34,8 @@ class TogetherSwitches(Switches):
     """What num_gpus shows on a cluster whose autoscaler has added nodes."""
     project_filter: Literal["projectId", "project_id", "both", "ignored"] = "projectId"
     """Which query key filters the lists."""
+    unfiltered_clusters: Literal["every_project", "key_project"] = "every_project"
+    """Whether a list of clusters that is not filtered shows those of every project, or of the key's own alone."""
     driver_id: Literal["catalogue", "internal", "absent"] = "catalogue"
     """The value of nvidia_driver_version_id: the catalogue's id, another one, or nothing."""
     unlisted_phases: Literal["documented", "undocumented"] = "documented"

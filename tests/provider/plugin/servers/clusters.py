@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import httpx
+
 from .server import Failed, PluginServer, plain
 
 
@@ -47,6 +49,12 @@ def made(server: PluginServer, simulator: Any, name: str, **inputs: Any) -> tupl
     with Passing(simulator):
         reply = server.create(name, checked)
     return reply.id, checked, plain(reply.properties)
+
+
+def delete_outside(simulator: Any, id: str) -> None:
+    """Delete a cluster as somebody else: while the clock stands still, it is being deleted for good."""
+    url = f"{simulator.url}/together/v1/compute/clusters/{id}"
+    httpx.delete(url, headers={"Authorization": "Bearer somebody"}).raise_for_status()
 
 
 def posts(simulator: Any) -> int:

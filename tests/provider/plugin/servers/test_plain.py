@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .clusters import Passing, declared, made, posts
+from .clusters import Passing, declared, delete_outside, made, posts
 from .sdks import VERSIONS, patched, sdk
 from .server import PICKLED, Failed, PluginServer, plain, until
 
@@ -77,8 +77,11 @@ def test_what_is_not_ready_keeps_its_id_and_is_resumed(server: PluginServer, sim
 
 
 def test_what_failed_is_replaced_next(server: PluginServer, simulator: Any) -> None:
-    simulator.fault("provisioning_failed")
-    id, inputs, outputs = made(server, simulator, "broken")
+    inputs = server.checked("broken", declared("broken"))
+    reply = server.create("broken", inputs, timeout_seconds=1)
+    id = reply.id
+    delete_outside(simulator, id)
+    outputs = plain(server.update("broken", id, plain(reply.properties), inputs).properties)
     assert outputs["__wait"]["state"] == "failed"
     reply = server.diff("broken", id, inputs, outputs, inputs)
     assert (list(reply.replaces), reply.deleteBeforeReplace) == (["status"], True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .clusters import Passing, clean, declared, made, posts
+from .clusters import Passing, clean, declared, delete_outside, made, posts
 from .sdks import VERSIONS
 from .server import FOREIGN, PICKLED, Failed, PluginServer, plain, until
 
@@ -107,12 +107,16 @@ def test_a_wait_that_times_out_keeps_the_id_and_is_resumed(server: PluginServer,
 
 
 def test_what_failed_while_it_was_made_is_replaced_next(server: PluginServer, simulator: Any) -> None:
-    simulator.fault("provisioning_failed", name="broken-*")
+    inputs = server.checked("broken", declared("broken"))
     with pytest.raises(Failed) as caught:
-        made(server, simulator, "broken")
+        server.create("broken", inputs, timeout_seconds=1)
+    begun = caught.value.partial
+    assert begun is not None
+    delete_outside(simulator, begun.id)
+    with pytest.raises(Failed) as caught:
+        server.update("broken", begun.id, plain(begun.properties), inputs)
     partial = caught.value.partial
     assert partial is not None and "failed" in clean(caught.value)
-    inputs = server.checked("broken", declared("broken"))
     reply = server.diff("broken", partial.id, inputs, plain(partial.properties), inputs)
     assert (list(reply.replaces), reply.deleteBeforeReplace) == (["status"], True)
     with Passing(simulator):

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from gpufleet_provider.model.comparing import changes, verdicts
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.planning import Plan, plan
+from gpufleet_provider.model.state_properties import INPUTS, WAIT
 from gpufleet_provider.together.cluster.bodies import ClusterCreate
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 
 ABSENT = "(absent)"
+FUTURE = "2100-01-01T00:00:00Z"
 BASE: Properties = {
     "cluster_name": "research",
     "region": "us-central-8",
@@ -154,9 +157,9 @@ UPDATES: list[tuple[str, Properties, Properties, Properties]] = [
         "the default, written out",
         {"shared_volume": VOLUME},
         {"shared_volume": {**VOLUME, "is_lifecycle_independent": False}},
-        {"shared_volume": {**VOLUME, "is_lifecycle_independent": False}},
+        {},
     ),
-    ("ours alone", {}, {"confirm_forfeit": True}, {}),
+    ("ours alone", {}, {"confirm_forfeit": True, "confirm_data_loss": True}, {}),
 ]
 
 
@@ -285,6 +288,160 @@ def test_refused(before: Properties, after: Properties, field: str, words: str) 
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "field", "words"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_refused_beside_a_replacement_as_well(before: Properties, after: Properties, field: str, words: str) -> None:
+    olds = {"cluster_id": "c-1", **with_base(before), INPUTS: with_base(before)}
+    refusal = plan(CLUSTER, olds, with_base({**after, "gpu_type": "B200_SXM"})).refusal
+    assert refusal is not None and (words in refusal or field == "volume_id")
+
+
+@pytest.mark.parametrize("taken_out", ["duration_days", "reservation_end_time", "num_reserved_gpus"])
+def test_what_belongs_to_a_term_goes_with_the_billing_type(taken_out: str) -> None:
+    before = {"billing_type": "RESERVED", "duration_days": 3, "reservation_end_time": FUTURE, "num_reserved_gpus": 8}
+    assert actions(before, {})[taken_out] == "replace"
+
+
+# --- An edit that says what runs ------------------------------------------------------------------------------------
+
+SHOWN: Properties = {
+    "cluster_id": "c-1",
+    "project_id": "proj-1",
+    "cluster_type": "KUBERNETES",
+    "cuda_version": "12.6.3",
+    "volumes": [{"volume_id": "v-1", "volume_name": "data", "size_tib": 2}],
+    "add_ons": [{"name": "dashboard", "add_on_type": "dashboard", "config": {"dashboard": {"enabled": True}}}],
+    "reservation_end_time": None,
+    "capacity_pool_id": "pool",
+    "install_traefik": True,
+    "oidc_config": {"issuer_url": "https://x", "client_id": "y"},
+}
+
+
+def edited(before: Properties, after: Properties, **outputs: Any) -> Plan:
+    inputs = with_base(before)
+    return plan(CLUSTER, {**inputs, **SHOWN, **outputs, INPUTS: inputs}, with_base(after))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"cluster_type": "KUBERNETES"},
+        {"project_id": "proj-1"},
+        {"volume_id": "v-1"},
+        {"capacity_pool_id": "pool"},
+        {"install_traefik": True},
+        {"oidc_config": {"issuer_url": "https://x"}},
+        {"auto_scale": False},
+        {"num_preemptible_gpus": 0},
+        {"num_capacity_pool_gpus": 0},
+    ],
+    ids=str,
+)
+def test_what_runs_written_out_is_no_change_and_nor_is_it_taken_out(said: Properties) -> None:
+    assert not edited({}, said).changed
+    assert not edited(said, {}).changed
+
+
+def test_an_add_on_that_runs_can_be_written_out_and_another_one_not() -> None:
+    assert edited({}, {"add_ons": [add_on("dashboard", True)]}) == Plan(False, [], {}, None)
+    for added in (add_on("headlamp", True), add_on("headlamp")):
+        assert "adds no add-on" in str(edited({}, {"add_ons": [added]}).refusal)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs"),
+    [
+        ({"cuda_version": "12.6"}, {"cuda_version": "12.6.3"}, {}),
+        ({"cluster_name": "My_Batch"}, {"cluster_name": "my-batch"}, {"cluster_name": "my-batch"}),
+        ({"region": "US-Central-8"}, {"region": "us-central-8"}, {"region": "us-central-8"}),
+        ({"shared_volume": VOLUME}, {"shared_volume": {**VOLUME, "is_lifecycle_independent": False}}, {}),
+    ],
+    ids=str,
+)
+def test_the_spelling_that_runs_is_no_change(before: Properties, after: Properties, outputs: Properties) -> None:
+    assert not edited(before, after, **outputs).changed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs", "replaces"),
+    [
+        ({}, {"cluster_type": "KUBERNETES"}, {"cluster_type": "SLURM"}, ["cluster_type"]),
+        ({}, {"project_id": "proj-2"}, {}, ["project_id"]),
+        ({"project_id": "proj-2"}, {}, {}, ["project_id"]),
+        ({}, {"cluster_type": "SLURM"}, {"cluster_type": None}, ["cluster_type"]),
+        # It would be deleted with the cluster from then on, which it need not have been made with.
+        ({"volume_id": "v-1"}, {"shared_volume": VOLUME}, {}, ["shared_volume"]),
+    ],
+    ids=str,
+)
+def test_what_does_not_run_is_a_change(
+    before: Properties, after: Properties, outputs: Properties, replaces: list[str]
+) -> None:
+    assert edited(before, after, **outputs).replaces == replaces
+
+
+# --- Data and prepaid GPUs ------------------------------------------------------------------------------------------
+
+
+def refusal(before: Properties, after: Properties, **outputs: Any) -> str | None:
+    inputs = with_base(before)
+    return plan(CLUSTER, {"cluster_id": "c-1", **inputs, **outputs, INPUTS: inputs}, with_base(after)).refusal
+
+
+FAILED = {WAIT: {"state": "failed", "words": "w", "during": "create"}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs", "is_refused"),
+    [
+        ({"shared_volume": VOLUME}, {"shared_volume": VOLUME, "gpu_type": "B200_SXM"}, {}, True),
+        ({"shared_volume": VOLUME}, {"shared_volume": {**VOLUME, "volume_name": "other"}}, {}, True),
+        ({"shared_volume": VOLUME}, {"gpu_type": "B200_SXM"}, {}, True),
+        ({"shared_volume": VOLUME}, {}, {}, True),
+        ({"shared_volume": VOLUME}, {"volume_id": "v-1"}, {}, True),
+        ({"shared_volume": KEPT_VOLUME}, {"shared_volume": KEPT_VOLUME, "gpu_type": "B200_SXM"}, {}, False),
+        ({"volume_id": "v-1"}, {"volume_id": "v-1", "gpu_type": "B200_SXM"}, {}, False),
+        ({"shared_volume": VOLUME}, {"shared_volume": {**VOLUME, "size_tib": 3}}, {}, False),
+        ({"shared_volume": VOLUME}, {"shared_volume": VOLUME}, FAILED, False),  # new and empty
+        ({"shared_volume": VOLUME}, {"shared_volume": VOLUME}, {WAIT: {**FAILED[WAIT], "during": "update"}}, True),
+    ],
+)
+def test_data_goes_only_if_the_program_says_so(
+    before: Properties, after: Properties, outputs: Properties, is_refused: bool
+) -> None:
+    found = refusal(before, after, **outputs)
+    assert (found is not None) == is_refused
+    assert found is None or "confirm_data_loss=True" in found
+    assert refusal(before, {**after, "confirm_data_loss": True}, **outputs) is None
+
+
+RESERVED = {"billing_type": "RESERVED", "num_gpus": 64, "duration_days": 30}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outputs", "given_up"),
+    [
+        (RESERVED, {**RESERVED, "num_gpus": 8}, {}, "56 of 64"),
+        (RESERVED, {**RESERVED, "num_gpus": 8}, {"num_reserved_gpus": 16}, "8 of 16"),
+        (RESERVED, {**RESERVED, "num_gpus": 16}, {"num_reserved_gpus": 16}, None),
+        ({**RESERVED, "num_reserved_gpus": 32}, {**RESERVED, "num_reserved_gpus": 16}, {}, "16 of 32"),
+        ({**RESERVED, "num_reserved_gpus": 32}, {**RESERVED, "num_gpus": 32, "num_reserved_gpus": 32}, {}, None),
+        (RESERVED, {**RESERVED, "num_gpus": 128}, {}, None),
+        ({"num_gpus": 64}, {"num_gpus": 8}, {"num_reserved_gpus": 0}, None),
+        (RESERVED, {**RESERVED, "num_gpus": 8}, {"reservation_end_time": "2020-01-01T00:00:00Z"}, None),
+    ],
+)
+def test_fewer_gpus_than_are_prepaid_needs_a_word(
+    before: Properties, after: Properties, outputs: Properties, given_up: str | None
+) -> None:
+    found = refusal(before, after, **{"reservation_end_time": FUTURE, **outputs})
+    assert (found is None) if given_up is None else (found is not None and f"{given_up} prepaid GPUs" in found)
+    assert found is None or "confirm_forfeit=True" in found
+    assert refusal(before, {**after, "confirm_forfeit": True}, reservation_end_time=FUTURE) is None
+
+
+@pytest.mark.parametrize(
     ("before", "after", "field", "reason"),
     [
         ({}, {"region": "us-east-2"}, "region", "region cannot change in place"),
@@ -327,7 +484,7 @@ def test_acceptance_tests_after_the_fact_are_a_warning() -> None:
 
 def test_every_input_has_a_verdict() -> None:
     """Each input is added to and taken from a living cluster: none is passed over in silence but our own."""
-    silent = {"confirm_forfeit"}
+    silent = {"confirm_forfeit", "confirm_data_loss"}
     for name in ClusterCreate.model_fields:
         for before, after in (({name: ABSENT}, {name: "x"}), ({name: "x"}, {name: ABSENT})):
             assert bool(actions(before, after)) == (name not in silent), name
