@@ -106,7 +106,7 @@ class ClusterCreate(Body):
     """
 
     cluster_name: Text | None = None
-    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs."""
 
     region: Text
     """Region, such as `us-central-8`; `together.get_regions()` lists them."""
