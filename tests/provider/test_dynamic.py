@@ -211,3 +211,4 @@ def test_a_read_returns_inputs_and_gone_is_an_empty_id(desk: Desk) -> None:
 
 def test_constants_of_the_state_keep_their_names() -> None:
     assert (state_properties.INPUTS, state_properties.WAIT) == ("__inputs", "__wait")
+    assert (state_properties.OFFERED_NAME, state_properties.STATE) == ("__offered_name", "__state")

@@ -12,7 +12,7 @@ from pulumi_embedded.steps.steps import Delete, DeleteReplaced, Discard, Discard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pulumi_embedded.storage.snapshot import ResourceState
+    from pulumi_embedded.storage.snapshot import ResourceState, Snapshot
 
 
 def deletion_of(state: ResourceState) -> Step:
@@ -22,6 +22,16 @@ def deletion_of(state: ResourceState) -> Step:
     if state.pending_replacement:
         return RemovePendingReplace(state, None)
     return Discard(state, None) if state.external else Delete(state, None)
+
+
+def providers_of_unresolved(base: Snapshot | None) -> set[str]:
+    """Return the URNs of the providers of creates whose result is not known: they stay until it is.
+
+    A program may tell what such a create has made by the id of its provider, and another would have another id.
+    """
+    pending = base.pending_operations if base is not None else []
+    references = [operation.resource.provider for operation in pending if operation.type == "creating"]
+    return {reference.rpartition("::")[0] for reference in references}
 
 
 async def delete_in_reverse(steps: Sequence[Step], executor: StepExecutor) -> None:

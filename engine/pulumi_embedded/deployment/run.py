@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pulumi_embedded import urn as urns
 from pulumi_embedded.deployment.callbacks import Callbacks
-from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of
+from pulumi_embedded.deployment.deletions import delete_in_reverse, deletion_of, providers_of_unresolved
 from pulumi_embedded.deployment.executor import StepExecutor, StepFailed, Stopped
 from pulumi_embedded.deployment.hooks import Hooks, refuse_delete_hooks
 from pulumi_embedded.deployment.inline_program import InlineProgram
@@ -293,14 +293,15 @@ class DeploymentRun:
     # --- deletions ---------------------------------------------------------------------------------------------------
 
     async def _delete(self, states: Sequence[ResourceState]) -> None:
-        """Delete these resources, as far as `--target` and `--exclude` select them; the others are carried over."""
+        """Delete these resources; those that must stay, by `--target` or `--exclude` among others, are carried over."""
         generator = self._generator
         deletable = generator.selection.deletable(self._states, generator.graph)
-        steps = [deletion_of(state) for state in states if state.urn in deletable]
+        kept = providers_of_unresolved(self._base)
+        steps = [deletion_of(state) for state in states if state.urn in deletable and state.urn not in kept]
         generator.deletes.update(step.urn for step in steps)
         self._refuse_unnamed(steps)
         for state in states:
-            if state.urn not in deletable and not state.delete:
+            if (state.urn not in deletable or state.urn in kept) and not state.delete:
                 await self._executor.run([Untargeted(state, carried_over(state))])
         await delete_in_reverse(steps, self._executor)
 

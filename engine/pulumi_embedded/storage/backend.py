@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 _LAYOUT_VERSION: Final = 1
+_OWNS_NOTHING = ("pulumi:pulumi:Stack", "pulumi:providers:")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class FileBackend:
         with self.lock(stack):
             latest = self._deployment(stack)
             resources: list[Any] = (latest or {}).get("resources") or []
-            if not force and any(entry.get("type") != "pulumi:pulumi:Stack" for entry in resources):
+            # A provider outlives a create whose result is not known, and owns nothing by itself.
+            if not force and any(not str(entry.get("type")).startswith(_OWNS_NOTHING) for entry in resources):
                 raise StateError(
                     f"stack '{stack}' still has {len(resources)} resources: run `pulumi-embedded destroy` first, or "
                     "remove it with --force, which does not delete them"

@@ -218,6 +218,14 @@ class Lifecycle(ABC, Generic[InfoT]):
         """Return which inputs the catalogue contradicts for certain; unknown values are absent from the inputs."""
         return ()
 
+    def attachment_differences(self, info: InfoT, inputs: Properties) -> Iterable[str]:
+        """Say what is attached to a resource otherwise than declared, in clauses for the user.
+
+        Asked where it is to be taken over, of what no input shows: a volume of another name is another volume. What
+        cannot be told yet while a resource is being created is no difference.
+        """
+        return ()
+
     # --- What a resource takes with it ---
 
     def ended(self, inputs: Properties, outputs: Properties) -> str | None:

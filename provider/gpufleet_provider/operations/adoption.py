@@ -44,7 +44,7 @@ def ensure_importable(operation: Operation, id: str, inputs: Properties) -> None
         ) from None
     if not operation.lifecycle.live(parse_info(operation.lifecycle.info_body, raw)):
         raise Refusal(f"{subject}: it is being deleted; nothing was created")
-    found = mismatches(operation.lifecycle, raw, inputs)
+    found = [*mismatches(operation.lifecycle, raw, inputs), *attachment_differences(operation.lifecycle, raw, inputs)]
     if found:
         raise Refusal(
             f"{subject}: inputs do not match what runs: {'; '.join(found)}; "
@@ -133,12 +133,12 @@ def _leftover(operation: Operation, listed: list[Properties], inputs: Properties
     shown = shown_inputs(lifecycle, found[0], inputs)
     fixed = [verdict for verdict in verdicts(lifecycle, shown, inputs) if verdict.action in ("replace", "refuse")]
     found_differences = [difference for verdict in fixed for difference in verdict.differences]
-    other = [it for it in found_differences if not _is_spelled(it.old, str(it.new))]
-    if other:
-        reasons = "; ".join(difference.message() for difference in other)
+    reasons = [it.message() for it in found_differences if not _is_spelled(it.old, str(it.new))]
+    reasons += attachment_differences(lifecycle, found[0], inputs)
+    if reasons:
         raise Refusal(
-            f"{subject}: {ids} is left from an interrupted run, but {reasons}; nothing was created. Declare what runs, "
-            "or delete it"
+            f"{subject}: {ids} is left from an interrupted run, but {'; '.join(reasons)}; nothing was created. Declare "
+            "what runs, or delete it"
         )
     forfeited = lifecycle.forfeits_in_place(shown, found[0], inputs)
     if forfeited is not None and inputs.get(lifecycle.forfeit_field) is not True:
@@ -300,3 +300,8 @@ def mismatches(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -
     """Say of every declared input that the cloud shows to be different what it is and what is declared."""
     found = differences(lifecycle.create_body, shown_inputs(lifecycle, raw, inputs), inputs)
     return [difference.message() for where in found.values() for difference in where]
+
+
+def attachment_differences(lifecycle: Lifecycle[Any], raw: Properties, inputs: Properties) -> list[str]:
+    """Say what is attached otherwise than declared, by a raw reply or by outputs."""
+    return [*lifecycle.attachment_differences(parse_info(lifecycle.info_body, raw), inputs)]

@@ -24,6 +24,7 @@ from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, IMPORT_ID, 
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations import catalogue
 from gpufleet_provider.operations.adoption import (
+    attachment_differences,
     certain_list,
     claim_name,
     ensure_importable,
@@ -312,6 +313,10 @@ def _adopt(operation: Operation, id: str, shown: Properties, inputs: Properties,
     outputs = wait_until_ready(operation, id, shown, deadline, {}, "create")
     if WAIT in outputs:
         return outputs
+    if others := attachment_differences(operation.lifecycle, outputs, inputs):
+        # Some clouds attach it only while the resource is created.
+        message = f"{id} was taken over and is as it was, because {'; '.join(others)}. Declare what runs, or delete it"
+        return {**outputs, WAIT: UnfinishedWait("pending", message).to_property()}
     try:
         return _apply_changes(operation, id, outputs, shown, inputs, deadline, "update")
     except Exception as error:

@@ -45,7 +45,7 @@ class ClusterCreate(Body):
     """
 
     name: Name | None = None
-    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs."""
 
     cloud: Text
     """Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()` lists them."""

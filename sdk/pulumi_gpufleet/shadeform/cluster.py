@@ -26,8 +26,8 @@ class ClusterArgsDict(TypedDict):
     """The set of arguments for constructing a Cluster resource."""
 
     name: NotRequired[pulumi.Input[str | None]]
-    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs. Changing it replaces
-    the cluster.
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs.
+    Changing it replaces the cluster.
     """
     cloud: pulumi.Input[str]
     """Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()` lists them. Changing it replaces the
@@ -80,8 +80,8 @@ class ClusterArgs:
     ) -> None:
         """The set of arguments for constructing a Cluster resource.
 
-        :param pulumi.Input[str | None] name: Name of the cluster. Defaults to `<resource name>-<8 hex digits>`,
-            stable across runs. Changing it replaces the cluster.
+        :param pulumi.Input[str | None] name: Name of the cluster. Defaults to `<resource name>-<8 hex
+            digits>-<8 hex digits>`, stable across runs. Changing it replaces the cluster.
         :param pulumi.Input[str] cloud: Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()`
             lists them. Changing it replaces the cluster.
         :param pulumi.Input[str] region: Region, such as `houston-usa-1`; `shadeform.get_cluster_types()` lists
@@ -144,8 +144,8 @@ class Cluster(CloudResource, module="shadeform", name="Cluster", args_type=Clust
 
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
-        :param pulumi.Input[str | None] name: Name of the cluster. Defaults to `<resource name>-<8 hex digits>`,
-            stable across runs. Changing it replaces the cluster.
+        :param pulumi.Input[str | None] name: Name of the cluster. Defaults to `<resource name>-<8 hex
+            digits>-<8 hex digits>`, stable across runs. Changing it replaces the cluster.
         :param pulumi.Input[str] cloud: Cloud to rent from, such as `denvr`; `shadeform.get_cluster_types()`
             lists them. Changing it replaces the cluster.
         :param pulumi.Input[str] region: Region, such as `houston-usa-1`; `shadeform.get_cluster_types()` lists

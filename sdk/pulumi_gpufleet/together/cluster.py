@@ -39,8 +39,8 @@ class ClusterArgsDict(TypedDict):
     """The set of arguments for constructing a Cluster resource."""
 
     cluster_name: NotRequired[pulumi.Input[str | None]]
-    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs. Changing it replaces
-    the cluster.
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs.
+    Changing it replaces the cluster.
     """
     region: pulumi.Input[str]
     """Region, such as `us-central-8`; `together.get_regions()` lists them. Changing it replaces the cluster."""
@@ -219,7 +219,7 @@ class ClusterArgs:
         """The set of arguments for constructing a Cluster resource.
 
         :param pulumi.Input[str | None] cluster_name: Name of the cluster. Defaults to `<resource name>-<8 hex
-            digits>`, stable across runs. Changing it replaces the cluster.
+            digits>-<8 hex digits>`, stable across runs. Changing it replaces the cluster.
         :param pulumi.Input[str] region: Region, such as `us-central-8`; `together.get_regions()` lists them.
             Changing it replaces the cluster.
         :param pulumi.Input[GpuType] gpu_type: Type of the GPUs; `together.get_regions()` lists those of each
@@ -400,7 +400,7 @@ class Cluster(
         :param str resource_name: The name of the resource.
         :param pulumi.ResourceOptions opts: Options for the resource.
         :param pulumi.Input[str | None] cluster_name: Name of the cluster. Defaults to `<resource name>-<8 hex
-            digits>`, stable across runs. Changing it replaces the cluster.
+            digits>-<8 hex digits>`, stable across runs. Changing it replaces the cluster.
         :param pulumi.Input[str] region: Region, such as `us-central-8`; `together.get_regions()` lists them.
             Changing it replaces the cluster.
         :param pulumi.Input[GpuType] gpu_type: Type of the GPUs; `together.get_regions()` lists those of each

@@ -107,7 +107,7 @@ class ClusterCreate(Body):
     """
 
     cluster_name: Name | None = None
-    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
+    """Name of the cluster. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs."""
 
     region: Text
     """Region, such as `us-central-8`; `together.get_regions()` lists them."""

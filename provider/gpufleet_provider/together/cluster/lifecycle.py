@@ -123,6 +123,10 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         outputs["kube_config"] = _decoded(info.kube_config)
         return outputs
 
+    def attachment_differences(self, info: ClusterInfo, inputs: Properties) -> Iterable[str]:
+        """Say which declared volume is not attached, and what is instead."""
+        return inline_volume.attachment_differences(info, inputs)
+
     def attached_resources(self, inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:
         """Return the inline volume, unless it is lifecycle independent; volumes that were only attached stay."""
         return inline_volume.attached_resources(inputs, outputs)

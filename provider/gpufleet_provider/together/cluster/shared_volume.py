@@ -13,8 +13,11 @@ from gpufleet_provider.model.errors import Conflict, Invalid, NotFound
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import AttachedResource, Client
 from gpufleet_provider.model.replies import fetch_object
+from gpufleet_provider.together.cluster.bodies import ClusterInfo
 
 _VOLUMES = "/compute/clusters/storage/volumes"
+_COMPLETE = ("Ready", "Degraded", "Paused", "OnDemandComputePaused")
+"""Statuses in which a cluster has all that it was created with."""
 
 
 def grow(client: Client, cluster: Properties, volume: Properties) -> None:
@@ -41,6 +44,21 @@ def loss(inputs: Properties) -> str:
     if not goes_with_cluster(volume):
         return ""
     return f"; the volume {volume['volume_name']!r} was created with the cluster and goes with it, data and all"
+
+
+def attachment_differences(info: ClusterInfo, inputs: Properties) -> Iterable[str]:
+    """Say which declared volume is not attached; a cluster that shows none before it is ready may still get it."""
+    attached = info.volumes or []
+    if not attached and info.status not in _COMPLETE:
+        return
+    shown = ", ".join(f"{volume.volume_name!r} ({volume.volume_id})" for volume in attached) or "none"
+    inline: Properties | None = inputs.get("shared_volume")
+    if inline is not None and inline["volume_name"] not in [volume.volume_name for volume in attached]:
+        yield f"the volume {inline['volume_name']!r} is declared, and attached is {shown}"
+    id: str | None = inputs.get("volume_id")
+    # The one that is attached instead shows as the input `volume_id`.
+    if id is not None and len(attached) != 1 and id not in [volume.volume_id for volume in attached]:
+        yield f"the volume {id} is declared, and attached is {shown}"
 
 
 def attached_resources(inputs: Properties, outputs: Properties) -> Iterable[AttachedResource]:

@@ -58,7 +58,8 @@ def test_what_a_killed_create_left_stays_in_sight_until_it_is_managed(stack: Sta
     (left,) = stack.live_clusters()
     stack.simulator.simulation.set_clock(speed=3600)
     stack.run("cancel", "--yes", "--stack", stack.name)
-    assert stack.destroy().exit_code == 0
+    destroyed = stack.destroy()
+    assert destroyed.exit_code == 0, destroyed.output
     assert [it["id"] for it in stack.live_clusters()] == [left["id"]]
     seen = gpufleet("orphans", "--stack", stack.name, "--delete", "--yes")
     assert seen.exit_code == 0 and f"unfinished: together:Cluster {left['id']}" in seen.stdout, seen.output
@@ -66,6 +67,9 @@ def test_what_a_killed_create_left_stays_in_sight_until_it_is_managed(stack: Sta
     if stack.engine == "embedded":
         refused = stack.run("stack", "rm", "--yes", stack.name)
         assert refused.exit_code != 0 and "whose resources may still run" in refused.output
+    else:
+        # The Pulumi CLI has forgotten by the destroy which state this was.
+        stack.configure(**{"gpufleet:takeOver": "true"})
     resumed = stack.up()
     assert resumed.exit_code == 0 and f"taking over {left['id']}" in resumed.output, resumed.output
     assert stack.destroy().exit_code == 0

@@ -26,7 +26,7 @@ class MachineCreate(Body):
     """
 
     name: Text | None = None
-    """Name of the machine. Defaults to `<resource name>-<8 hex digits>`, stable across runs."""
+    """Name of the machine. Defaults to `<resource name>-<8 hex digits>-<8 hex digits>`, stable across runs."""
 
     zone: Text
     """Zone, such as `north`."""
