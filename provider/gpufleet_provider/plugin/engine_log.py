@@ -22,7 +22,8 @@ def engine_address() -> str | None:
 
 @functools.cache
 def _stub(address: str) -> Any:
-    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+    # The engine is on this machine, which a proxy of the environment cannot reach.
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]))
 
 
 def _log(severity: engine_pb2.LogSeverity.ValueType, message: str, urn: str, ephemeral: bool) -> None:
