@@ -9,8 +9,17 @@ WORKERS ?= auto
 
 # Everybody knows it, so it only guards what is simulated: any other stack needs a passphrase of its own.
 ifeq ($(STACK),dev)
-up down: export PULUMI_CONFIG_PASSPHRASE ?= simulated
+up down: export PULUMI_CONFIG_PASSPHRASE := simulated
 endif
+
+# No proxy reaches what talks to itself on this machine: the engine, its plugins and the simulated clouds.
+LOOPBACK := 127.0.0.1,localhost,::1
+comma := ,
+with_loopback = $(if $(1),$(1)$(comma))$(LOOPBACK)
+ELSEWHERE := $(or $(no_proxy),$(NO_PROXY))
+export no_grpc_proxy := $(call with_loopback,$(or $(no_grpc_proxy),$(ELSEWHERE)))
+export NO_PROXY := $(call with_loopback,$(or $(NO_PROXY),$(ELSEWHERE)))
+export no_proxy := $(call with_loopback,$(ELSEWHERE))
 
 .PHONY: install up down test test-all check format sdk bench crash lock clean
 
@@ -43,18 +52,20 @@ up down: export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.pulumi-state
 up down: export PULUMI_SKIP_UPDATE_CHECK ?= true
 # Whoever runs the program finds the Python that has its packages.
 up down: export PATH := $(CURDIR)/$(BIN):$(PATH)
-SIMULATED = grep -qs '127.0.0.1:8377' Pulumi.$(STACK).yaml
+# Every cloud of the stack, or it may cost money: the engine then shows its plan and asks.
+SIMULATED = [ "$$(grep -Esc '^ +(together|shadeform):baseUrl: http://127\.0\.0\.1:8377/' Pulumi.$(STACK).yaml)" = 2 ]
+YES = $$($(SIMULATED) && echo --yes)
 
 up: install
 	@echo "engine: $(PULUMI)"
 	@mkdir -p .pulumi-state && chmod 700 .pulumi-state
 	@if $(SIMULATED); then $(BIN)/gpufleet simulate --background --state .pulumi-state/simulator.sqlite; fi
 	@$(PULUMI) stack select --create $(STACK)
-	@$(PULUMI) up --stack $(STACK) --yes
+	@$(PULUMI) up --stack $(STACK) $(YES)
 
 down: install
 	@if $(SIMULATED); then $(BIN)/gpufleet simulate --background --state .pulumi-state/simulator.sqlite; fi
-	@$(PULUMI) destroy --stack $(STACK) --yes
+	@$(PULUMI) destroy --stack $(STACK) $(YES)
 	@if $(SIMULATED); then $(BIN)/gpufleet simulate --ledger; fi
 
 # --- Quality ---------------------------------------------------------------------------------------------------------------

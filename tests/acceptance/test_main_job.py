@@ -212,3 +212,15 @@ def test_another_account_does_not_empty_the_state(stack: Stack) -> None:
     stack.environment = {**ours, "TOGETHER_API_KEY": "another-key-of-the-same-account"}
     assert stack.refresh().exit_code == 0
     assert [it["id"] for it in stack.resources("together:Cluster")] == [cluster["id"]]
+
+
+def test_behind_a_proxy(stack: Stack) -> None:
+    stack.write(program())
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        proxy = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        stack.environment[name] = proxy
+    run = stack.up()
+    assert run.exit_code == 0 and run.is_clean, run.output
+    assert len(stack.live_clusters()) == 1
+    assert stack.destroy().exit_code == 0

@@ -43,10 +43,12 @@ CHANNEL_OPTIONS: Final[list[tuple[str, int]]] = [
     ("grpc.server_max_unrequested_time_in_server", 30 * 60),
     ("grpc.server.max_pending_requests", 1_000_000),
     ("grpc.server.max_pending_requests_hard_limit", 1_000_000),
+    ("grpc.enable_http_proxy", 0),
 ]
 """Limits for large states and busy programs. A provider reports a partial failure with the whole resource in the
 trailing metadata: beyond the default of 8 KB its id would be lost. A program with thousands of resources has as many
-requests in progress: by default gRPC drops them from the thousandth on."""
+requests in progress: by default gRPC drops them from the thousandth on. All of it is on this machine, which no proxy of
+the environment can reach."""
 
 
 def accepts(message: Any, field: str) -> bool:

@@ -36,7 +36,7 @@ import httpx
 import tenacity
 
 from gpufleet_provider import __version__
-from gpufleet_provider.http.exchange import STOP, Exchange, NotSent, TimedOut
+from gpufleet_provider.http.exchange import ENCODINGS, STOP, Exchange, NotSent, TimedOut, Unbounded
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.errors import (
     Ambiguous,
@@ -49,6 +49,7 @@ from gpufleet_provider.model.errors import (
     error_for,
     redacted,
 )
+from gpufleet_provider.model.text import fold_controls, may_hold_controls
 
 IN_FLIGHT = 32
 """Requests in flight per account, however many threads wait."""
@@ -142,6 +143,7 @@ class CloudClient:
             headers={
                 **cloud.authorization(api_key),
                 "Accept": "application/json",
+                "Accept-Encoding": ", ".join(ENCODINGS),
                 "User-Agent": f"pulumi-gpufleet/{__version__}",
             },
             timeout=httpx.Timeout(total_seconds, connect=CONNECT_SECONDS, pool=None),
@@ -225,7 +227,7 @@ class CloudClient:
                 return {}
             try:
                 answer: Any = _decoded(reply.content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 answer = None
             if isinstance(answer, dict):
                 return cast(Any, answer)
@@ -261,6 +263,9 @@ class CloudClient:
                 return _Retry(Unavailable(message + "If the simulator is meant, start it with `gpufleet simulate`"), 5)
             message += f"Check the network, the proxy (HTTPS_PROXY) and {self.cloud.base_url_config}"
             return Unavailable(message) if "CERTIFICATE_VERIFY_FAILED" in message else _Retry(Unavailable(message), 30)
+        if isinstance(fault, Unbounded):
+            kind = Unavailable if repeatable else Ambiguous
+            return kind(f"{title}: {request_line} at {at}: {fault}. {advice(kind, self.cloud)}")
         reason = "no answer in time" if isinstance(fault, TimedOut | httpx.TimeoutException) else self._reason(fault)
         return self._unclear_outcome(f"{request_line} at {at}: {reason}", repeatable, None)
 
@@ -315,7 +320,7 @@ def _retry_after_seconds(headers: httpx.Headers) -> float | None:
         except ValueError:
             try:
                 seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
         if 0 < seconds < 86_400:
             return seconds
@@ -336,17 +341,6 @@ def _is_loopback(base_url: str) -> bool:
 
 
 def _decoded(content: bytes) -> Any:
-    """Decode JSON; raises ValueError. Half of a surrogate pair, which nothing could carry on, becomes `?`."""
+    """Decode JSON, without control characters in any string; raises ValueError, or RecursionError if it is too deep."""
     answer: Any = jsonlib.loads(content)
-    return _without_surrogates(answer) if rb"\ud" in content.lower() else answer
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_without_surrogates(entry) for entry in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        entries = cast("dict[str, Any]", value)
-        return {_without_surrogates(key): _without_surrogates(entry) for key, entry in entries.items()}
-    return value
+    return fold_controls(answer) if may_hold_controls(content) else answer

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+MOST_BYTES = 256 << 20
+"""Of one reply, decompressed: a list of ten thousand clusters is a quarter of it."""
+MOST_BYTES_OF_A_REFUSAL = 1 << 18
+"""Of a reply that is no success; the rest is not read."""
+ENCODINGS = ("gzip", "deflate")
+"""Each makes at most a thousand bytes of one. Two on top of each other, or `br`, could make a million."""
+
 
 class TimedOut(Exception):
     """An exchange took longer than its time limit; whether the request was carried out is not known."""
+
+
+class Unbounded(Exception):
+    """A reply came that is larger than any should be, or that is compressed in a way which could make it so."""
 
 
 class NotSent(Exception):
@@ -71,7 +83,8 @@ class Exchange:
     """One request on a thread of its own, waited for no longer than its time limit.
 
     httpx limits each phase only: a resolver that hangs, or a server that sends a byte at a time, would block for ever.
-    An exchange that is given up sends nothing more, and its answer is dropped.
+    An exchange that is given up sends nothing more, and its answer is dropped. Where the process may start no more
+    threads, the request runs on the thread that asks, with the limits of httpx and one for the whole body.
     """
 
     def __init__(self, client: httpx.Client, request: httpx.Request) -> None:
@@ -84,12 +97,17 @@ class Exchange:
         self._given_up = False
         self._reply: httpx.Response | None = None
         self._error: Exception | None = None
+        self._ends_at = float("inf")
 
     def reply(self, total_seconds: float) -> httpx.Response:
         """Send the request and return the whole reply; raises what httpx raises, `TimedOut` or `NotSent`."""
         if not self._changes:
             STOP.add_read(self)
-        threading.Thread(target=self._run, name="gpufleet-http", daemon=True).start()
+        self._ends_at = time.monotonic() + total_seconds
+        try:
+            threading.Thread(target=self._run, name="gpufleet-http", daemon=True).start()
+        except RuntimeError:
+            self._run()
         if not self._over.wait(total_seconds):
             self.give_up()
         if self._error is not None:
@@ -120,11 +138,22 @@ class Exchange:
     def _received(self) -> httpx.Response:
         reply = self._client.send(self._request, stream=True)
         chunks: list[bytes] = []
+        bytes_left = MOST_BYTES if reply.is_success else MOST_BYTES_OF_A_REFUSAL
         try:
+            encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+            if encoding not in ("identity", *ENCODINGS):
+                raise Unbounded(f"the answer is compressed as {encoding[:40]!r}, which was not asked for")
             for chunk in reply.iter_bytes():
                 if self._given_up:
                     break
-                chunks.append(chunk)
+                if time.monotonic() > self._ends_at:
+                    raise TimedOut
+                chunks.append(chunk[:bytes_left])
+                bytes_left -= len(chunk)
+                if bytes_left < 0:
+                    if reply.is_success:
+                        raise Unbounded(f"the answer is larger than {MOST_BYTES >> 20} MiB")
+                    break
         finally:
             reply.close()
         # The chunks are decoded: headers that speak of an encoding would have them decoded once more.

@@ -28,11 +28,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import string
 import traceback
 from typing import Any, cast
 
 from gpufleet_provider.model.cloud import Cloud
 from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.text import LONGEST_LINE, one_line
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 
 
@@ -186,7 +188,7 @@ def error_for(cloud: Cloud, call: str, status: int, text: str, *, repeatable: bo
 def _code_and_message(cloud: Cloud, text: str) -> tuple[str, str]:
     try:
         reply: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", "" if _is_page(text) else text
     if isinstance(reply, dict):
         return cloud.read_error(cast(Properties, reply))
@@ -252,14 +254,16 @@ _ADVICE: dict[type[CloudError], str] = {
 
 _LONGEST = 300
 _SECRETS = (
+    # Each takes time in proportion to the text. Nothing unbounded stands before the words that are looked for: from
+    # every character of a long word the search for them would begin anew.
     # Whatever opens a block of key material cuts all that follows: the end of such a block is easily missing.
     (re.compile(r"-----BEGIN .*", re.DOTALL), "[redacted]"),
     (re.compile(r"apiVersion\W+v1\b.*", re.DOTALL), "[redacted]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), r"\1 [redacted]"),
     (
         re.compile(
-            r"(?i)([\w-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key|kube_?config|-key-data"
-            r"|client-certificate-data|credential)[\w-]*[\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s,;}]+)"
+            r"(?i)((?:password|passwd|secret|token|api[_-]?key|private[_-]?key|kube_?config|-key-data"
+            r"|client-certificate-data|credential)[\w-]{0,64}[\"']?\s*[:=]\s*)(\"[^\"]*\"?|'[^']*'?|[^\s,;}]+)"
         ),
         r"\1[redacted]",
     ),
@@ -267,29 +271,30 @@ _SECRETS = (
 )
 
 
+_OF_A_WORD = string.ascii_letters + string.digits + "+/_=-."
+
+
 def redacted(text: str, secret: str = "") -> str:
     """Return text as one short line with keys, tokens and kubeconfigs cut out."""
     # No vendor's key is this short; the made-up ones of a simulator are words of any language.
     if len(secret) >= 6:
         text = text.replace(secret, "[redacted]")
+    if len(text) > LONGEST_LINE:
+        # Cut before anything is searched for, and not within a word, whose rest might not be known as a token.
+        text = f"{text[:LONGEST_LINE].rstrip(_OF_A_WORD) or '[redacted]'}…"
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    line = _one_line(text)
+    line = one_line(text)
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
 
 
 # --- Unexpected exceptions ------------------------------------------------------------------------------------------
 
 
-def _one_line(text: str) -> str:
-    # Half of a surrogate pair would keep the whole message from the user.
-    return " ".join(text.encode("utf-8", "replace").decode().split())
-
-
 def describe(error: BaseException) -> str:
     """Return an error as one line for users; one that nobody expected is named as a fault of ours, and where it is."""
     if isinstance(error, CloudError):
-        return _one_line(str(error))
+        return one_line(str(error))
     what = ": ".join(filter(None, (type(error).__name__, redacted(str(error)))))
     return (
         f"unexpected {what} (at {_where(error)}); this is a fault of pulumi-gpufleet: please report it with this line"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from gpufleet_provider.http.accounts import Setting
+from gpufleet_provider.model.text import one_line
 
 
 def _ignore(_message: str) -> None:
@@ -15,7 +17,9 @@ def _ignore(_message: str) -> None:
 
 
 def _print(message: str) -> None:
-    print(message, file=sys.stderr)
+    # A line that cannot be shown must not end an operation.
+    with contextlib.suppress(OSError, ValueError):
+        print(one_line(message), file=sys.stderr)
 
 
 @dataclass(frozen=True)

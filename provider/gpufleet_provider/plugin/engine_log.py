@@ -9,6 +9,8 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from gpufleet_provider.model.text import one_line
+
 
 def engine_address() -> str | None:
     """Return the engine's address when this process is Pulumi's dynamic plugin (its last argument), else None."""
@@ -20,19 +22,22 @@ def engine_address() -> str | None:
 
 @functools.cache
 def _stub(address: str) -> Any:
-    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address))
+    # The engine is on this machine, which a proxy of the environment cannot reach.
+    return engine_pb2_grpc.EngineStub(grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]))
 
 
 def _log(severity: engine_pb2.LogSeverity.ValueType, message: str, urn: str, ephemeral: bool) -> None:
     address = engine_address()
-    if address is None:
-        print(message, file=sys.stderr)
-        return
-    request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)
+    line = one_line(message)
     try:
-        _stub(address).Log(request, timeout=5)
-    except grpc.RpcError:
-        # The engine is stopping or gone: a line that cannot be shown must not end an operation.
+        if address is None:
+            print(line, file=sys.stderr)
+            return
+        _stub(address).Log(
+            engine_pb2.LogRequest(severity=severity, message=line, urn=urn, ephemeral=ephemeral), timeout=5
+        )
+    except (grpc.RpcError, OSError, ValueError):
+        # The engine is stopping or gone, or stderr is closed: a line that cannot be shown must not end an operation.
         return
 
 

@@ -10,11 +10,14 @@ one the servicer's methods are the handlers, in the newer one each is wrapped by
 from __future__ import annotations
 
 import concurrent.futures.thread
+import contextlib
+import functools
 import gc
 import inspect
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any, cast
 
 from google.protobuf import empty_pb2
@@ -27,6 +30,8 @@ _CALLS = {"Check": "check", "Diff": "diff", "Create": "create", "Read": "read", 
 """Handlers of the server → the provider's method that each of them calls."""
 _MORE_THREADS_THAN_ANY_FLEET = 100_000
 """Threads of a pool start on demand, so this is no cost: the engine's own `--parallel` is the limit."""
+
+_PARTS_OF_A_POOL = ("_adjust_thread_count", "_idle_semaphore", "_shutdown_lock", "_threads", "_work_queue")
 
 _lock = threading.Lock()
 _done = False
@@ -95,7 +100,7 @@ def _pool() -> Any:
     # A worker thread is given a weak reference to its pool as the first argument.
     arguments: tuple[Any, ...] = getattr(threading.current_thread(), "_args", ())
     pool = arguments[0]() if arguments and callable(arguments[0]) else None
-    known = all(hasattr(pool, name) for name in ("_idle_semaphore", "_shutdown_lock", "_threads", "_work_queue"))
+    known = all(hasattr(pool, name) for name in _PARTS_OF_A_POOL)
     return pool if known and isinstance(getattr(pool, "_max_workers", None), int) else None
 
 
@@ -106,8 +111,19 @@ def _widen(pool: Any) -> None:
         worker: Any = getattr(concurrent.futures.thread, "_worker", None)
         if "get_nowait" not in getattr(worker, "__code__", _widen.__code__).co_names:
             pool._idle_semaphore = _IdleThreads(pool)
+        pool._adjust_thread_count = functools.partial(_start_where_possible, pool._adjust_thread_count)
         for _ in range(pool._work_queue.qsize()):
             pool._adjust_thread_count()
+
+
+def _start_where_possible(start_thread: Callable[[], None]) -> None:
+    """Start one more thread of the pool; where the process may start none, the call queues for those that there are.
+
+    The error would end the server's own loop, and with it every answer. The pool has at least the thread that it was
+    widened on.
+    """
+    with contextlib.suppress(RuntimeError):
+        start_thread()
 
 
 class _IdleThreads:

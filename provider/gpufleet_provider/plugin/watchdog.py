@@ -8,6 +8,7 @@ import threading
 import time
 
 from gpufleet_provider.http.exchange import stop_posting
+from gpufleet_provider.plugin import engine_log
 from gpufleet_provider.waiting.watcher import cancel_everything
 
 INTERVAL_SECONDS = 1.0
@@ -22,7 +23,14 @@ def start(engine_address: str) -> None:
     global _engine
     host, _, port = engine_address.rpartition(":")
     _engine = host.strip("[]") or "127.0.0.1", int(port)
-    threading.Thread(target=_watch, name="engine-watchdog", daemon=True).start()
+    try:
+        threading.Thread(target=_watch, name="engine-watchdog", daemon=True).start()
+    except RuntimeError:
+        # Creates ask for themselves; without the thread, only what waits goes on waiting for an engine that is gone.
+        engine_log.warn(
+            "pulumi-gpufleet may start no more threads and works with those it has, which is slow: raise the limit on "
+            "processes and threads (`ulimit -u`, or the pids limit of the container)"
+        )
 
 
 def stop_if_engine_is_gone() -> bool:

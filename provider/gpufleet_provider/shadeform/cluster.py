@@ -15,7 +15,7 @@ from gpufleet_provider.model.replies import fetch_object, fetch_rows, post_creat
 from gpufleet_provider.shadeform.cluster_instances import STATUSES, Instance
 from gpufleet_provider.shadeform.cluster_types import ClusterType, catalogue_errors, list_cluster_types
 
-_ESTIMATE = re.compile(r"\s*\$?\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*")
+_ESTIMATE = re.compile(r"\s*(?:\$\s*)?([0-9][0-9,]*(?:\.[0-9]+)?)\s*")
 """A cost estimate as Shadeform writes it: `$15.00`, `1,200`."""
 
 

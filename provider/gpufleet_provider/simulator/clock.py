@@ -6,7 +6,7 @@ import re
 import time
 from datetime import datetime, timedelta, timezone
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|z|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|z|[+-]\d\d:[0-5]\d)", re.ASCII)
 
 
 class Clock:
@@ -70,5 +70,8 @@ def parse_rfc3339(text: str) -> float | None:
         return None
     if offset not in ("Z", "z"):
         sign = -1 if offset[0] == "-" else 1
-        moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+        try:
+            moment -= sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+        except OverflowError:
+            return None
     return moment.timestamp() + float(fraction or 0)

@@ -22,12 +22,14 @@ from gpufleet_provider.simulator.world import World
 class Switches(BaseModel):
     """The open questions about a cloud, each with the answer that is simulated by default."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     credits_dollars: float | None = None
     """What the account may spend in all; None is without end."""
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     """What happens to body fields that the API does not have. Refusing is the stricter witness."""
+    nulls: Literal["refuse", "ignore"] = "refuse"
+    """What happens to body fields that are null: to leave them out is the only form that the documents have."""
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -145,8 +147,10 @@ class SimulatedCloud(ABC, Generic[SwitchesT]):
         if self.is_out_of_credits or (self.switches.credits_dollars is not None and self.switches.credits_dollars <= 0):
             raise self.insufficient_funds()
 
-    def refuse_unknown(self, body: Body) -> None:
-        """Raise for body fields that were not read, if the switch says so."""
+    def refuse_unknown(self, body: Body, *, tolerated_nulls: tuple[str, ...] = ()) -> None:
+        """Raise for body fields that were not read or that are null, if the switches say so."""
+        if self.switches.nulls == "refuse":
+            body.refuse_nulls(tolerated_nulls)
         if self.switches.unknown_fields == "refuse":
             body.refuse_unknown()
 

@@ -9,15 +9,15 @@ from typing import Any, cast
 from flask import Blueprint, Response, request
 
 from gpufleet_provider.simulator.simulation import BadControl, Settings, Simulation
-from gpufleet_provider.simulator.wire import json_bytes
+from gpufleet_provider.simulator.wire import json_bytes, parsed_json
 
 
-def controls(simulation: Simulation) -> Blueprint:
-    """The routes under `/_sim`.
+def controls(simulation: Simulation, end_process: Callable[[], None] | None) -> Blueprint:
+    """The routes under `/_sim`; `end_process` ends the simulator's own process, and is None where it has none.
 
     GET ledger, live_history, requests, requests/log, faults, clock, switches, health; DELETE faults, faults/{id},
-    requests; POST faults, clock, switches, reset, {kind}/{id}/{action}. The kinds are those of the ledger, such as
-    `clusters`.
+    requests; POST faults, clock, switches, reset, stop, {kind}/{id}/{action}. The kinds are those of the ledger, such
+    as `clusters`.
     """
     api = Blueprint("sim", __name__, url_prefix="/_sim")
 
@@ -40,7 +40,7 @@ def controls(simulation: Simulation) -> Blueprint:
 
     @api.post("/faults")
     def add_fault() -> Response:
-        body: Any = request.get_json(force=True, silent=True)
+        body = _parsed()
         rules = cast("list[Any]", body if isinstance(body, list) else [body])
         if not all(isinstance(rule, dict) for rule in rules):
             raise BadControl("a fault rule is a JSON object")
@@ -59,18 +59,25 @@ def controls(simulation: Simulation) -> Blueprint:
         for name, value in body.items():
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 raise BadControl(f"{name} must be a number")
+            if abs(value) > 1e12:
+                raise BadControl(f"{name} is too large")
         return _json(simulation.set_clock(**body))
 
     @api.post("/switches")
     def set_switches() -> Response:
         return _json(simulation.set_switches(_object(None)))
 
+    @api.post("/stop")
+    def stop() -> Response:
+        if end_process is None:
+            return _json({"error": "this simulator is part of another process, and ends with it"}, 409)
+        end_process()
+        return _json({})
+
     @api.post("/reset")
     def reset() -> Response:
         body = _object({"speed", "provisioning_seconds", "switches", "seed", "canary"})
-        if body.get("provisioning_seconds") is not None:
-            body["provisioning_seconds"] = tuple(body["provisioning_seconds"])
-        simulation.reset(Settings(**{**vars(simulation.settings), **body}))
+        simulation.reset(Settings.of({**vars(simulation.settings), **body}))
         return _json(simulation.clock())
 
     @api.post(f"/<any({', '.join(simulation.kinds())}):_kind>/<record_id>/<action>")
@@ -85,9 +92,16 @@ def controls(simulation: Simulation) -> Blueprint:
     return api
 
 
+def _parsed() -> Any:
+    try:
+        return parsed_json(request.get_data())
+    except ValueError as error:
+        raise BadControl(f"the body is not JSON: {error}") from None
+
+
 def _object(known: set[str] | None) -> dict[str, Any]:
     """The request's JSON object, empty if there is no body."""
-    body: Any = request.get_json(force=True, silent=True) if request.get_data() else {}
+    body: Any = _parsed() if request.get_data() else {}
     if not isinstance(body, dict):
         raise BadControl("the body must be a JSON object")
     fields = cast("dict[str, Any]", body)

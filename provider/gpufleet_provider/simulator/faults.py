@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -29,6 +29,8 @@ FaultKind = Literal[
     "vanished",
     "stuck",
 ]
+
+HeaderText = Annotated[str, Field(pattern="^[ -~]+$")]
 
 _PLANNED = ("provisioning_failed", "degraded", "paused", "vanished", "stuck")
 _CARRIED_OUT = ("reply_lost", "garbage", "empty", "empty_list", "truncated")
@@ -63,7 +65,7 @@ class FaultRule(BaseModel):
     out all the same; for `slow`, before the delay.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     id: str = ""
     fault: FaultKind
@@ -80,9 +82,9 @@ class FaultRule(BaseModel):
     accepted: bool | None = None
     status: int = Field(default=503, ge=100, le=599)
     body: Any = None
-    headers: dict[str, str] = Field(default_factory=dict[str, str])
+    headers: dict[HeaderText, HeaderText] = Field(default_factory=dict[HeaderText, HeaderText])
     retry_after_seconds: float = Field(default=1, ge=0)
-    delay_seconds: float = Field(default=1, ge=0)
+    delay_seconds: float = Field(default=1, ge=0, le=threading.TIMEOUT_MAX)
     phase: str | None = None
     after_seconds: float | None = Field(default=None, ge=0)
 

@@ -62,12 +62,14 @@ class Record(BaseModel):
         self.agenda = [event for event in self.agenda if names and event.name not in names]
 
     def edit(self, fields: Mapping[str, Any]) -> None:
-        """Set fields without any other effect; raises `Refusal` for a field that the record does not have."""
+        """Set fields without any other effect; raises `Refusal` for an unknown one, ValueError for a wrong value."""
         known = {*type(self).model_fields, *(self.model_extra or {})}
-        for name, value in fields.items():
+        for name in fields:
             if name not in known:
                 raise Refusal(400, f"{self.kind} has no field {name!r}")
-            setattr(self, name, value)
+        checked = type(self).model_validate({**self.model_dump(), **fields}, strict=False)
+        for name in fields:
+            setattr(self, name, getattr(checked, name))
 
     def ledger_fields(self) -> dict[str, Any]:
         """The status, and what else the ledger shows of this kind of record only."""

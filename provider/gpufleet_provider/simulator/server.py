@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import socket
 import struct
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from waitress.channel import HTTPChannel
@@ -41,8 +43,19 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Server:
     """A simulation on a loopback port, served by its own threads until `stop`."""
 
-    def __init__(self, simulation: Simulation, *, host: str = "127.0.0.1", port: int = 0, threads: int = 48) -> None:
-        """Listen at once; port 0 takes a free one. Raises OSError if the port is in use, ValueError off loopback."""
+    def __init__(
+        self,
+        simulation: Simulation,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        threads: int = 48,
+        end_process: Callable[[], None] | None = None,
+    ) -> None:
+        """Listen at once; port 0 takes a free one. Raises OSError if the port is in use, ValueError off loopback.
+
+        `end_process` is what `POST /_sim/stop` calls; without it, a stop is refused.
+        """
         if host not in _LOOPBACK:
             raise ValueError(f"the simulator only listens on loopback, not on {host}")
         self.simulation = simulation
@@ -66,7 +79,7 @@ class Server:
         self._open: dict[int, Any] = self._server._map
         self.port = int(self._server.effective_port)
         self.url = f"http://{'[::1]' if host == '::1' else '127.0.0.1'}:{self.port}"
-        self._app = self._make_app()
+        self._app = self._make_app(end_process)
 
     def run(self) -> None:
         """Serve until `stop` or an interrupt."""
@@ -96,6 +109,7 @@ class Server:
         self._server._map.clear()
 
     def _wsgi(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["PATH_INFO"] = self._with_version(environ["PATH_INFO"])
         chunks = self._app(environ, start_response)
         if environ.get(_RESET):
             # SO_LINGER with no time makes the close a reset; Waitress closes after an OSError and sends nothing.
@@ -103,8 +117,23 @@ class Server:
             raise ConnectionResetError
         return chunks
 
-    def _make_app(self) -> Flask:
+    def _with_version(self, path: str) -> str:
+        """The path below the cloud's prefix, however often its version is in it.
+
+        A vendor's clients do not agree on whether a base URL ends in `/v1`: some add it, and some do not.
+        """
+        for cloud in self.simulation.clouds.values():
+            root, _, version = cloud.prefix.rpartition("/")
+            if path == root or path.startswith(root + "/"):
+                rest = path[len(root) :]
+                while rest == f"/{version}" or rest.startswith(f"/{version}/"):
+                    rest = rest[len(version) + 1 :]
+                return cloud.prefix + rest
+        return path
+
+    def _make_app(self, end_process: Callable[[], None] | None) -> Flask:
         app = Flask("gpufleet-simulator", static_folder=None)
+        app.before_request(_refuse_strangers)
         app.url_map.strict_slashes = False
         for name, cloud in self.simulation.clouds.items():
             for index, route in enumerate(cloud.routes):
@@ -116,7 +145,7 @@ class Server:
                     methods=[route.method],
                     provide_automatic_options=False,
                 )
-        app.register_blueprint(controls(self.simulation))
+        app.register_blueprint(controls(self.simulation, end_process))
         app.register_error_handler(HTTPException, self._unrouted)
         return app
 
@@ -192,6 +221,25 @@ class Server:
         return Response(json_bytes({"error": f"{error.name}: {path}"}), error.code, content_type="application/json")
 
 
+def _refuse_strangers() -> Response | None:
+    """Refuse what a web page can send: under another host's name, or from another origin."""
+    senders = [f"//{request.host}", *request.headers.getlist("Origin")]
+    if all(_host(sender) in _LOOPBACK for sender in senders):
+        return None
+    return Response(
+        json_bytes({"error": "the simulator answers only to this machine: 127.0.0.1, [::1] or localhost"}),
+        403,
+        content_type="application/json",
+    )
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def _status(cloud: SimulatedCloud[Any], rule: FaultRule) -> Reply:
     if rule.body is None:
         reply = cloud.refuse(Refusal(rule.status, f"simulated {rule.status}"))
@@ -222,7 +270,7 @@ def serve(
     """
     simulation = Simulation(settings, state)
     try:
-        server = Server(simulation, host=host, port=port)
+        server = Server(simulation, host=host, port=port, end_process=lambda: os.kill(os.getpid(), signal.SIGTERM))
         signal.signal(signal.SIGTERM, _terminate)
         on_ready(server.url)
         server.run()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from gpufleet_provider import CLOUDS
 from gpufleet_provider.simulator.clock import rfc3339
@@ -21,7 +23,7 @@ from gpufleet_provider.simulator.cloud import SimulatedCloud
 from gpufleet_provider.simulator.database import Database, UnusableState
 from gpufleet_provider.simulator.faults import CallFacts, FaultRule, FaultRules
 from gpufleet_provider.simulator.ledger import live_history
-from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
+from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route, json_bytes
 from gpufleet_provider.simulator.world import World
 
 DEFAULT_SPEED = 60.0
@@ -30,6 +32,10 @@ DEFAULT_SPEED = 60.0
 DEFAULT_CANARY = "sim-secret-canary"
 
 REQUESTS_KEPT = 20_000
+
+FASTEST = 1e6
+"""Cloud seconds per second."""
+_LATEST = datetime(9000, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
 @dataclass
@@ -47,6 +53,21 @@ class Settings:
     switches: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     seed: int = 0
     canary: str = DEFAULT_CANARY
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Settings:
+        """Settings out of a decoded JSON object; raises `BadControl` for a value that is none."""
+        try:
+            return TypeAdapter(cls).validate_json(json_bytes(fields), strict=True)
+        except ValidationError as error:
+            raise BadControl(_one_line(error)) from None
+
+    def __post_init__(self) -> None:
+        low, high = self.provisioning_seconds or (0.0, 0.0)
+        if not 0 <= self.speed <= FASTEST:
+            raise BadControl(f"speed: from 0 to {FASTEST:g}")
+        if not 0 <= low <= high < math.inf:
+            raise BadControl("provisioning_seconds: two numbers of seconds, the smaller first")
 
 
 class BadControl(Exception):
@@ -174,8 +195,12 @@ class Simulation:
         """Let cloud time pass at once, up to `now` or by `advance_seconds`, and change its speed."""
         with self._settled() as world:
             forward = now - world.clock.now() if now is not None else advance_seconds or 0.0
+            if not (math.isfinite(forward) and math.isfinite(speed or 0)):
+                raise BadControl("time and speed are finite numbers")
             if forward < 0 or (speed is not None and speed < 0):
                 raise BadControl("time does not go back")
+            if world.clock.now() + forward > _LATEST or (speed or 0) > FASTEST:
+                raise BadControl(f"time ends in the year 9000, and its speed at {FASTEST:g}")
             world.clock.advance(forward)
             if speed is not None:
                 world.clock.set_speed(speed)
@@ -201,8 +226,8 @@ class Simulation:
                     return
             except Refusal as refusal:
                 raise BadControl(refusal.message) from None
-            except (LookupError, TypeError, ValueError) as error:
-                raise BadControl(f"{action}: bad details: {error}") from None
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                raise BadControl(f"{action}: bad details: {' '.join(str(error).split())}") from None
         raise BadControl(f"there is no record {record_id!r}, or it is deleted")
 
     def reset(self, settings: Settings | None = None) -> None:
@@ -246,6 +271,8 @@ class Simulation:
             cloud = self.clouds.get(name)
             if cloud is None:
                 raise BadControl(f"there is no cloud {name!r}")
+            if not isinstance(answers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadControl(f"the switches of {name} are a JSON object")
             try:
                 cloud.set_switches(answers)
             except ValidationError as error:

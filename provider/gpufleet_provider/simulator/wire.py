@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -67,6 +68,25 @@ class Refusal(Exception):
         self.status, self.message, self.code, self.param = status, message, code, param
 
 
+def parsed_json(text: bytes) -> Any:
+    """Read JSON as RFC 8259 has it; raises ValueError, also for `NaN`, numbers beyond a double and endless nesting."""
+    try:
+        return json.loads(text, parse_constant=_no_number, parse_float=_double)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _double(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
 def json_bytes(value: Any) -> bytes:
     """Compact JSON."""
     return json.dumps(value, separators=(",", ":")).encode()
@@ -89,12 +109,20 @@ class Body:
     def of(cls, raw: bytes) -> Body:
         """Parse a request's JSON object."""
         try:
-            value = json.loads(raw)
+            value = parsed_json(raw)
         except ValueError:
             raise Refusal(400, "request body is not valid JSON") from None
         if not isinstance(value, dict):
             raise Refusal(400, "request body must be a JSON object")
         return cls(value)  # pyright: ignore[reportUnknownArgumentType]
+
+    def refuse_nulls(self, tolerated: tuple[str, ...] = ()) -> None:
+        """Raise for any field that was sent as null, however deep, but for those of this object that are tolerated."""
+        for name in self._sent:
+            if self.is_null(name) and name not in tolerated:
+                raise self.bad(name, "must not be null: leave it out")
+        for child in self._children:
+            child.refuse_nulls()
 
     def is_null(self, name: str) -> bool:
         """Whether the field was sent as null."""
@@ -111,16 +139,17 @@ class Body:
         return self._typed(name, str, "a string")
 
     def need_text(self, name: str) -> str:
-        """A required string that is not empty."""
-        return self._need(name, self.text(name) or None)
+        """A required string that is neither empty nor blank."""
+        text = self.text(name)
+        return self._need(name, text if text and text.strip() else None)
 
     def integer(self, name: str) -> int | None:
-        """An optional whole number: 8.0 is one, true is not."""
+        """An optional whole number of 64 bits: neither 8.0 nor true is one."""
         value = self._raw(name)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
             return value
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
         raise self.bad(name, "must be an integer")
 
     def need_integer(self, name: str) -> int:

@@ -178,7 +178,8 @@ class Watcher:
         self._enter(waiter)
         try:
             while True:
-                waiter.wakeup.wait(wait.seconds_until_due(time.monotonic()))
+                waiter.wakeup.wait(min(wait.seconds_until_due(time.monotonic()), self._seconds_until_own_poll()))
+                self._poll_without_thread()
                 answer = self._answer(waiter)
                 if self._stop.is_set() or isinstance(answer, Stopped):
                     raise wait.cancelled(self._reason or str(answer))
@@ -220,11 +221,17 @@ class Watcher:
             self._waiters.add(waiter)
             if self._stop.is_set():
                 waiter.wakeup.set()
-            elif not self._polling:
-                self._polling = True
-                threading.Thread(target=self._poll, name=f"gpufleet-poll-{self._lifecycle.token}", daemon=True).start()
-            else:
+            elif self._polling:
                 self._changed.notify_all()
+            else:
+                self._start_polling()
+
+    def _start_polling(self) -> None:
+        """Start the poll thread; where the process may start no more threads, those that wait poll in turns."""
+        thread = threading.Thread(target=self._poll, name=f"gpufleet-poll-{self._lifecycle.token}", daemon=True)
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._polling = True
 
     def _leave(self, waiter: _Waiter) -> None:
         with self._changed:
@@ -235,15 +242,34 @@ class Watcher:
     def _poll(self) -> None:
         while self._wait_for_turn():
             self._polled_at = time.monotonic()
-            try:
-                outcome = self._lists.ask()
-            except Stopped:
-                # What stopped it wakes whoever waits.
-                continue
-            except CloudError as error:
-                outcome = error
-            self._publish(outcome)
-            self._poll_took_seconds = time.monotonic() - self._polled_at
+            self._poll_once(self._polled_at)
+
+    def _poll_once(self, started: float) -> None:
+        try:
+            outcome = self._lists.ask()
+        except Stopped:
+            # What stopped it wakes whoever waits.
+            return
+        except CloudError as error:
+            outcome = error
+        self._publish(outcome)
+        self._poll_took_seconds = time.monotonic() - started
+
+    def _seconds_until_own_poll(self) -> float:
+        """Return the time until a waiter has to see to the next poll itself: none needs to while the thread lives."""
+        with self._changed:
+            return float("inf") if self._polling else max(0.0, self._due_at() - time.monotonic())
+
+    def _poll_without_thread(self) -> None:
+        """Start the poll thread that could not be started before, or poll on this thread when it is time to."""
+        with self._changed:
+            if self._polling or self._stop.is_set() or self._due_at() > time.monotonic():
+                return
+            self._start_polling()
+            if self._polling:
+                return
+            self._polled_at = started = time.monotonic()
+        self._poll_once(started)
 
     def _wait_for_turn(self) -> bool:
         """Sleep until the next poll is due; False when nothing waits any more, and the thread is to end."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +13,7 @@ from typing import Any
 
 import click
 import httpx
+from gpufleet_provider.model.text import one_line
 from gpufleet_provider.simulator import DEFAULT_SPEED, BadControl, Settings, UnusableState, base_urls
 from gpufleet_provider.simulator.server import serve
 
@@ -74,7 +73,10 @@ def command(
     stop: bool,
 ) -> None:
     """Run a simulator until Ctrl-C, or start, show or stop one in the background."""
-    settings = Settings(speed, _range(provisioning), _switches(switches), seed)
+    try:
+        settings = Settings(speed, _range(provisioning), _switches(switches), seed)
+    except BadControl as error:
+        raise click.UsageError(str(error)) from None
     url = f"http://{'[::1]' if host == '::1' else host}:{port}"
     if ledger:
         return _show_ledger(url)
@@ -125,9 +127,12 @@ def _stop(url: str) -> None:
     if health is None:
         click.echo(f"no simulator listens at {url}")
         return
-    os.kill(int(health["pid"]), signal.SIGTERM)
+    # It is asked to end itself: whatever answers there may name any process of this machine as its own.
+    refusal = _tell(url, "stop")
+    if refusal is not None:
+        raise click.ClickException(f"what listens at {url} does not end: {refusal}")
     if not _until(lambda: _ask(url, "health") is None):
-        raise click.ClickException(f"the simulator at {url} (process {health['pid']}) does not end")
+        raise click.ClickException(f"the simulator at {url} does not end")
     click.echo(f"ended the simulator at {url}")
 
 
@@ -152,6 +157,21 @@ def _ask(url: str, what: str) -> dict[str, Any] | None:
             return response.json() if response.status_code == 200 else None
     except (httpx.HTTPError, ValueError):
         return None
+
+
+def _tell(url: str, what: str) -> str | None:
+    """Why a control was not carried out; None where it was, and where the answer was cut off by the end."""
+    try:
+        with httpx.Client(trust_env=False, timeout=10) as client:
+            response = client.post(f"{url}/_sim/{what}")
+    except httpx.HTTPError:
+        return None
+    if response.status_code == 200:
+        return None
+    try:
+        return one_line(str(response.json()["error"]))
+    except (ValueError, LookupError, TypeError):
+        return f"it answered {response.status_code}"
 
 
 def _until(condition: Callable[[], bool]) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from pulumi_embedded.providers import child_starter
+from pulumi_embedded.providers.child_process import with_direct_loopback
 
 PROGRAM = """
 from pulumi.dynamic import CreateResult, Resource, ResourceProvider
@@ -125,3 +126,26 @@ def test_an_engine_that_has_ended_already_is_seen(pipe):
     process.communicate(timeout=60)
     assert process.returncode == child_starter.NOT_STARTED
     os.close(pipe[1])
+
+
+LOOPBACK = "127.0.0.1,localhost,::1"
+
+
+@pytest.mark.parametrize(
+    ("given", "grpc", "lower", "upper"),
+    [
+        ({}, "", "", ""),
+        ({"https_proxy": "http://proxy:3128"}, "", "", ""),
+        ({"NO_PROXY": "a"}, "a", "a", "a"),
+        ({"no_proxy": "a", "NO_PROXY": "b"}, "a", "a", "b"),
+        ({"no_grpc_proxy": "c", "no_proxy": "a"}, "c", "a", "a"),
+        ({"no_proxy": ""}, "", "", ""),
+    ],
+)
+def test_a_child_asks_no_proxy_for_this_machine(given: dict[str, str], grpc: str, lower: str, upper: str):
+    found = with_direct_loopback({**given, "HOME": "/h"})
+    expected = {"no_grpc_proxy": grpc, "no_proxy": lower, "NO_PROXY": upper}
+    assert {name: found[name] for name in expected} == {
+        name: f"{hosts},{LOOPBACK}" if hosts else LOOPBACK for name, hosts in expected.items()
+    }
+    assert found["HOME"] == "/h" and found.get("https_proxy") == given.get("https_proxy")

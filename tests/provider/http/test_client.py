@@ -156,6 +156,86 @@ def test_a_compressed_answer_is_read():
     assert client(answer).request("GET", "/clusters") == {"clusters": []}
 
 
+def test_control_characters_of_an_answer_reach_nobody():
+    escape = r'{"id": "c1", "status": "Ready\u001b[2J", "nodes": [{"host\u0007": "a\u202eb"}], "yaml": "a:\n\tb\r\n"}'
+    answer = client(Script(httpx.Response(200, content=escape.encode()))).request("GET", "/clusters/c1")
+    expected = {"id": "c1", "status": "Ready?[2J", "nodes": [{"host?": "a?b"}], "yaml": "a:\n\tb\r\n"}
+    assert answer == expected
+    for body in (b"not JSON \x1b[31m", rb'{"error": "\u001b[31m", "error_code": "\u009b2J"}'):
+        error = error_of(httpx.Response(400, content=body))
+        assert not any(sign in text for sign in "\x1b\x9b" for text in (str(error), error.answer, error.code))
+
+
+def test_an_answer_that_is_nested_too_deep_is_no_answer():
+    error = error_of(httpx.Response(200, content=b"[" * 100_000), "POST", creates=True)
+    assert isinstance(error, Ambiguous) and "not a JSON object" in str(error)
+    assert isinstance(error_of(httpx.Response(400, content=b"[" * 50_000)), Invalid)
+
+
+class Endless(httpx.SyncByteStream):
+    """A body without an end, of which `sent` bytes have been read."""
+
+    def __init__(self, part: bytes) -> None:
+        self.part = part
+        self.sent = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.sent += len(self.part)
+            yield self.part
+
+
+@pytest.mark.parametrize(("method", "kind"), [("GET", Unavailable), ("POST", Ambiguous)])
+def test_no_more_is_read_than_any_answer_has(monkeypatch: pytest.MonkeyPatch, method: str, kind: type[CloudError]):
+    monkeypatch.setattr(exchange, "MOST_BYTES", 3 << 20)
+    body = Endless(b" " * 65_536)
+    with pytest.raises(kind) as raised:
+        client(lambda _: httpx.Response(200, stream=body)).request(method, "/clusters", creates=method == "POST")
+    assert "the answer is larger than 3 MiB" in str(raised.value)
+    assert body.sent <= (3 << 20) + 2 * 65_536
+
+
+def test_of_a_refusal_little_is_read():
+    body = Endless(b"sold out ")
+    with pytest.raises(CloudError):
+        client(lambda _: httpx.Response(409, stream=body)).request("GET", "/clusters")
+    assert body.sent <= exchange.MOST_BYTES_OF_A_REFUSAL + 65_536
+
+
+def test_what_a_small_answer_is_blown_up_to_counts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exchange, "MOST_BYTES", 1 << 20)
+    bomb = gzip.compress(b" " * (64 << 20))
+    assert len(bomb) < 100_000
+    with pytest.raises(Unavailable, match="larger than 1 MiB"):
+        client(
+            lambda _: httpx.Response(200, stream=httpx.ByteStream(bomb), headers={"content-encoding": "gzip"})
+        ).request("GET", "/clusters")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "\x1b[2J"])
+def test_a_compression_that_was_not_asked_for_is_not_undone(encoding: str):
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["accept-encoding"] == "gzip, deflate"
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"), headers={"content-encoding": encoding})
+
+    with pytest.raises(Unavailable, match="which was not asked for"):
+        client(answer).request("GET", "/clusters")
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_where_no_thread_can_be_started_a_request_is_sent_once_and_answered(
+    monkeypatch: pytest.MonkeyPatch, creates: bool
+):
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    script = Script(httpx.Response(200, json={"id": "c1"}))
+    asking = client(script)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert asking.request("POST" if creates else "GET", "/clusters", creates=creates) == {"id": "c1"}
+    assert len(script.requests) == 1
+
+
 # --- What is repeated -------------------------------------------------------------------------------------------------
 
 REQUEST = httpx.Request("GET", "https://api.acme.test/v1/clusters")
@@ -661,6 +741,21 @@ def dripping_body(connection: socket.socket, _number: int) -> None:
 
 
 BROKEN = [reset, closed, half_a_body, silent, dripping_headers, dripping_body]
+
+
+def test_a_body_that_drips_ends_in_time_without_a_thread_as_well(monkeypatch: pytest.MonkeyPatch):
+    with server(dripping_body) as (url, requests):
+        start = threading.Thread.start
+
+        def start_others(thread: threading.Thread) -> None:
+            if thread.name == "gpufleet-http":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start_others)
+        with pytest.raises(Ambiguous, match="no answer in time"):
+            CloudClient(CLOUD, url, KEY, total_seconds=1).request("POST", "/c", creates=True)
+        assert len(requests) == 1
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -67,3 +67,20 @@ def test_threads_are_used_again(pool: ThreadPoolExecutor) -> None:
         all_at_once(pool, 30)
     # Each of the four that stood there already may be counted as busy for good.
     assert len(pool._threads) <= 30 + 4 + 1
+
+
+def test_where_no_more_threads_can_be_started_every_call_is_answered(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widen_from_within(pool)
+    most, start = threading.active_count() + 20, threading.Thread.start
+
+    def start_within_the_limit(thread: threading.Thread) -> None:
+        if threading.active_count() >= most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_within_the_limit)
+    meeting = threading.Barrier(20)
+    futures = [pool.submit(meeting.wait, SECONDS) for _ in range(100)]
+    assert sorted(future.result(SECONDS) for future in futures) == sorted([*range(20)] * 5)

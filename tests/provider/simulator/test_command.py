@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -97,3 +100,33 @@ def test_a_background_one_that_cannot_start_says_why(tmp_path):
     assert done.returncode != 0
     assert "state file" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_stop_signals_no_process_that_an_answer_names():
+    """Whatever listens there: a process that it calls its own is not touched."""
+    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    asked: list[str] = []
+
+    class Impostor(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = json.dumps({"ok": True, "pid": victim.pid, "clouds": ["together"]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    try:
+        with HTTPServer(("127.0.0.1", 0), Impostor) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            ended = call("--stop", "--port", str(server.server_port))
+            server.shutdown()
+        assert asked == ["/_sim/health"]
+        assert ended.returncode != 0 and "does not end: it answered 501" in ended.stderr
+        assert victim.poll() is None
+    finally:
+        victim.kill()
+        victim.wait()

@@ -265,3 +265,91 @@ def test_controls_in_this_process_raise(sim):
         sim.intervene("nobody", "vanish")
     with pytest.raises(BadControl):
         sim.advance(-1)
+
+
+# --- Who is answered, and what a control takes -----------------------------------------------------------------------
+
+
+STRANGERS = [
+    {"Host": "rebound.example"},
+    {"Host": "rebound.example:8377"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "[::1"},
+    {"Host": "10.0.0.1"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://[::1"},
+]
+
+
+@pytest.mark.parametrize("headers", STRANGERS)
+@pytest.mark.parametrize("path", ["/_sim/ledger", "/_sim/reset", "/together/v1/compute/clusters", "/nowhere"])
+def test_a_web_page_is_not_answered(sim, together, headers, path):
+    together.create()
+    key = {"Authorization": "Bearer k"}
+    for method in ("GET", "POST"):
+        reply = httpx.request(method, sim.url + path, headers={**key, **headers}, json={}, trust_env=False)
+        assert reply.status_code == 403, method
+    assert len(sim.ledger()["clusters"]) == 1
+
+
+def test_this_machine_is_answered_by_each_of_its_names(sim):
+    for host in ("localhost", "LOCALHOST:9", "127.0.0.1", "[::1]:8377"):
+        for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}"}):
+            assert httpx.get(f"{sim.url}/_sim/health", headers=headers, trust_env=False).status_code == 200, headers
+
+
+NO_CONTROLS = [
+    ("/clock", '{"advance_seconds": NaN}'),
+    ("/clock", '{"speed": Infinity}'),
+    ("/clock", '{"speed": 1e999}'),
+    ("/clock", '{"advance_seconds": 1e300}'),
+    ("/clock", '{"now": "soon"}'),
+    ("/clock", "[" * 100_000),
+    ("/clock", '{"speed": 1' + "0" * 400 + "}"),
+    ("/reset", '{"speed": "fast"}'),
+    ("/reset", '{"speed": null}'),
+    ("/reset", '{"speed": -1}'),
+    ("/reset", '{"seed": 1.5}'),
+    ("/reset", '{"seed": "x"}'),
+    ("/reset", '{"canary": 5}'),
+    ("/reset", '{"provisioning_seconds": 5}'),
+    ("/reset", '{"provisioning_seconds": [5]}'),
+    ("/reset", '{"provisioning_seconds": [5, 4]}'),
+    ("/reset", '{"provisioning_seconds": ["a", "b"]}'),
+    ("/reset", '{"switches": 5}'),
+    ("/reset", '{"switches": {"together": 5}}'),
+    ("/switches", '{"together": 5}'),
+    ("/switches", '{"together": null}'),
+    ("/switches", '{"together": {"credits_dollars": NaN}}'),
+    ("/switches", '{"together": {"credits_dollars": "5"}}'),
+    ("/switches", '{"together": {"unique_cluster_names": "yes"}}'),
+    ("/switches", '{"together": {"stock_gpus": {"us-central-8": 5}}}'),
+    ("/faults", '{"fault": "slow", "delay_seconds": 1e300}'),
+    ("/faults", '{"fault": "slow", "delay_seconds": "1"}'),
+    ("/faults", '{"fault": "status", "status": "503"}'),
+    ("/faults", '{"fault": "status", "probability": NaN}'),
+    ("/faults", '{"fault": "status", "headers": {"X": "a\\nb"}}'),
+    ("/faults", '{"fault": 5}'),
+    ("/faults", "5"),
+    ("/clusters/{id}/edit", '{"num_gpus": "many"}'),
+    ("/clusters/{id}/edit", '{"status": {"a": 1}}'),
+    ("/clusters/{id}/edit", "[1]"),
+    ("/clusters/{id}/autoscale", '{"gpus": "x"}'),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), NO_CONTROLS)
+def test_a_control_of_a_wrong_type_is_a_400_that_changes_nothing(sim, controls, together, path, body):
+    made = together.create()
+    before = (sim.ledger(), sim.simulation.clock()["speed"], sim.simulation.switches())
+    reply = controls.post(path.replace("{id}", made["cluster_id"]), content=body)
+    assert (reply.status_code, set(reply.json())) == (400, {"error"}), reply.text
+    assert "\n" not in reply.json()["error"]
+    assert (sim.ledger(), sim.simulation.clock()["speed"], sim.simulation.switches()) == before
+    assert sim.faults() == [] and together.cluster(made["cluster_id"])["cluster_id"] == made["cluster_id"]
+
+
+def test_a_simulator_inside_another_process_is_not_stopped(sim, controls):
+    assert controls.post("/stop").status_code == 409
+    assert controls.get("/health").status_code == 200

@@ -230,7 +230,7 @@ def test_a_put_keeps_what_it_leaves_out(sim, together):
     )
     sim.advance(600)
     before = together.cluster(made["cluster_id"])
-    assert together.change(made["cluster_id"]).json() == before
+    assert together.change(made["cluster_id"], num_gpus=8).json() == before
     changed = together.change(made["cluster_id"], cluster_config={"load_balancer": "ISTIO"}).json()
     assert changed["cluster_config"] == {**before["cluster_config"], "load_balancer": "ISTIO"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import httpx
@@ -95,9 +96,48 @@ def test_a_bad_create_is_refused_by_the_name_of_the_field(sim, together, changes
     assert sim.ledger()["volumes"] == []
 
 
-def test_nulls_count_as_absent(together):
-    body = {**together.body(), "duration_days": None, "cluster_type": None, "shared_volume": None}
-    assert together.post("/compute/clusters", json=body).json()["cluster_type"] == "KUBERNETES"
+def test_nulls_are_refused_but_where_the_vendors_own_command_sends_them(sim, together):
+    body = {**together.body(), "duration_days": None, "cluster_type": None}
+    made = together.post("/compute/clusters", json=body).json()
+    assert made["cluster_type"] == "KUBERNETES"
+    sim.advance(600)
+    for fields in ({"shared_volume": None}, {"cluster_config": {"load_balancer": "NONE", "jumphost_enabled": None}}):
+        refused = together.post("/compute/clusters", json={**together.body(), **fields})
+        assert (refused.status_code, "must not be null" in refused.text) == (400, True)
+    assert together.change(made["cluster_id"], num_gpus=16, cluster_type=None).status_code == 400
+    sim.switch("together", nulls="ignore")
+    assert together.post("/compute/clusters", json={**body, "shared_volume": None}).status_code == 200
+    assert together.change(made["cluster_id"], num_gpus=16, cluster_type=None).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t", "\n"])
+def test_a_blank_name_is_none(together, shadeform, name):
+    refused = together.post("/compute/clusters", json={**together.body(), "cluster_name": name})
+    assert (refused.status_code, "cluster_name" in refused.text) == (400, True)
+    assert shadeform.post("/clusters/create", json={**shadeform.body(), "name": name}).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["8.0", "8.5", "1e1", "9223372036854775808", "true", '"8"'])
+def test_a_whole_number_is_written_as_one(together, number):
+    text = json.dumps({**together.body(), "num_gpus": "?"}).replace('"?"', number)
+    assert together.post("/compute/clusters", content=text).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "[" * 100_000])
+def test_what_is_not_json_is_refused(together, number):
+    text = json.dumps({**together.body(), "num_gpus": "?"}).replace('"?"', number)
+    assert together.post("/compute/clusters", content=text).status_code == 400
+
+
+def test_a_change_of_nothing_is_refused(sim, together, shadeform):
+    made = together.create()
+    sim.advance(600)
+    assert together.change(made["cluster_id"]).status_code == 400
+    volume = together.volume()
+    assert together.put("/compute/clusters/storage/volumes", json=volume["volume_id"]).status_code == 400
+    only_id = {"volume_id": volume["volume_id"]}
+    assert together.put("/compute/clusters/storage/volumes", json=only_id).status_code == 400
+    assert shadeform.post(f"/instances/{shadeform.instance()}/update", json={}).status_code == 400
 
 
 def test_what_the_body_has_too_much_of_can_be_ignored(sim, together):

@@ -28,7 +28,7 @@ def test_a_volume_grows_by_an_id_in_the_body_and_never_shrinks(together):
     shrunk = together.put(VOLUMES, json={"volume_id": made["volume_id"], "size_tib": 4})
     assert shrunk.status_code == 400
     assert "cannot be reduced" in shrunk.json()["error"]["message"]
-    assert together.put(VOLUMES, json={"volume_id": made["volume_id"]}).json()["size_tib"] == 5
+    assert together.put(VOLUMES, json={"volume_id": made["volume_id"], "size_tib": 5}).json()["size_tib"] == 5
     assert together.put(VOLUMES, json={"volume_id": "nobody", "size_tib": 9}).status_code == 404
 
 

@@ -634,3 +634,63 @@ def test_one_account_and_kind_has_one_watcher_and_all_end_together(cloud: FakeCl
 
 def test_a_pause_is_an_interval(watcher: Watcher):
     watcher.pause()
+
+
+# --- Where no more threads can be started -----------------------------------------------------------------------------
+
+
+class Limit:
+    """Refuses to start the threads that the watcher and the client start, while it is on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.on = True
+        self._start = threading.Thread.start
+        monkeypatch.setattr(threading.Thread, "start", lambda thread: self.start(thread))
+
+    def start(self, thread: threading.Thread) -> None:
+        if self.on and thread.name.startswith("gpufleet-"):
+            raise RuntimeError("can't start new thread")
+        self._start(thread)
+
+
+def test_those_that_wait_poll_by_themselves_where_no_thread_can_be_started(
+    cloud: FakeCloud, watcher: Watcher, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    Limit(monkeypatch)
+    ids = [f"t{number}" for number in range(100)]
+    for id in ids:
+        cloud.set(id, "Pending")
+        threads.run(id, lambda id=id: watcher.wait(id, judge, deadline_seconds=PATIENTLY))
+    until(lambda: cloud.calls["GET all"] >= 3)
+    asked = cloud.calls["GET all"]
+    for id in ids:
+        cloud.set(id, "Ready")
+    results = threads.join()
+    assert [results[id] for id in ids] == [{"id": id, "status": "Ready"} for id in ids]
+    # They take turns: one poll for all, as the thread would have made it.
+    assert cloud.calls["GET all"] - asked <= 5 and cloud.calls["GET one"] == 0
+
+
+def test_a_poll_whose_thread_could_not_be_started_is_started_again(
+    cloud: FakeCloud, watcher: Watcher, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    limit = Limit(monkeypatch)
+    cloud.set("a", "Pending")
+    threads.run("a", lambda: watcher.wait("a", judge, deadline_seconds=PATIENTLY))
+    until(lambda: cloud.calls["GET all"] >= 2)
+    assert polls() == []
+    limit.on = False
+    until(lambda: len(polls()) == 1)
+    cloud.set("a", "Ready")
+    assert threads.join() == {"a": {"id": "a", "status": "Ready"}}
+
+
+def test_a_wait_that_polls_by_itself_ends_when_it_is_cancelled(
+    cloud: FakeCloud, watcher: Watcher, threads: Threads, monkeypatch: pytest.MonkeyPatch
+):
+    Limit(monkeypatch)
+    cloud.set("a", "Pending")
+    threads.run("a", lambda: watcher.wait("a", judge, deadline_seconds=PATIENTLY))
+    until(lambda: cloud.calls["GET all"] >= 2)
+    watcher.cancel_all("the run was cancelled")
+    assert isinstance(threads.join()["a"], WaitCancelled)

@@ -103,7 +103,9 @@ class Instances(Store[Instance, ShadeformSwitches]):
         body = Body.of(call.body)
         name, tags = body.text("name"), body.texts("tags")
         auto_delete, alert = read_thresholds(body.child("auto_delete")), read_thresholds(body.child("alert"))
-        self.cloud.refuse_unknown(body)
+        self.cloud.refuse_unknown(body, tolerated_nulls=("auto_delete", "alert", "tags"))
+        if not body.as_sent():
+            raise Refusal(400, "the body is empty: nothing is to be changed", "invalid_request")
         instance.name = name or instance.name
         if tags is not None or body.is_null("tags"):
             instance.tags = tags or []

@@ -8,9 +8,11 @@ from typing import Any
 from gpufleet_provider.simulator.cloud import SimulatedCloud
 from gpufleet_provider.simulator.wire import Call, Refusal, Reply, Route
 from gpufleet_provider.simulator.world import World
+from gpufleet_provider.together.simulator.add_ons import AddOns
 from gpufleet_provider.together.simulator.catalogue import regions
 from gpufleet_provider.together.simulator.cluster_transitions import ClusterTransitions
 from gpufleet_provider.together.simulator.clusters import Clusters
+from gpufleet_provider.together.simulator.identity import Identity
 from gpufleet_provider.together.simulator.remediations import Remediations
 from gpufleet_provider.together.simulator.stock import Stock
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
@@ -30,11 +32,15 @@ _ERROR_TYPES = {
 _RPC_CODES = {400: 3, 401: 16, 402: 9, 403: 7, 404: 5, 405: 12, 409: 9, 422: 3, 429: 8}
 _CLUSTERS = "/compute/clusters"
 _VOLUMES = "/compute/clusters/storage/volumes"
+_ADD_ONS = "/compute/clusters/{cluster_id}/addons"
 _REMEDIATIONS = "/compute/clusters/{cluster_id}/instances/{instance_id}/remediations"
 
 
 class Together(SimulatedCloud[TogetherSwitches]):
-    """`/together/v1`. The key `wrong` is answered with 401, `forbidden` with 403, `member` with 403 unless it reads."""
+    """`/together/v1`, and `/together/v3/whoami`.
+
+    The key `wrong` is answered with 401, `forbidden` with 403, `member` with 403 unless it reads.
+    """
 
     name = "together"
     prefix = "/together/v1"
@@ -47,11 +53,14 @@ class Together(SimulatedCloud[TogetherSwitches]):
         self._transitions = ClusterTransitions(self, self._volumes, stock)
         self._remediations = Remediations(self, self._transitions)
         self._clusters = Clusters(self, self._transitions, self._volumes, stock, self._remediations.all)
+        self._add_ons = AddOns(self, self._transitions)
+        self._identity = Identity(self._used_project_ids)
         self.stores = [self._transitions, self._volumes, self._remediations]
         self.routes = self._routes()
 
     def _routes(self) -> list[Route]:
         clusters, volumes, remediations = self._clusters, self._volumes, self._remediations
+        add_ons, identity = self._add_ons, self._identity
         one = _REMEDIATIONS + "/{remediation_id}"
         return [
             Route("POST", _CLUSTERS, clusters.create, creates="cluster"),
@@ -71,6 +80,13 @@ class Together(SimulatedCloud[TogetherSwitches]):
             Route("POST", one + "/approve", remediations.approve),
             Route("POST", one + "/reject", remediations.reject),
             Route("POST", one + "/cancel", remediations.cancel),
+            Route("GET", _ADD_ONS, add_ons.list),
+            Route("POST", _ADD_ONS, add_ons.create),
+            Route("GET", _ADD_ONS + "/{addon_id}", add_ons.get),
+            Route("PUT", _ADD_ONS + "/{addon_id}", add_ons.update),
+            Route("DELETE", _ADD_ONS + "/{addon_id}", add_ons.delete),
+            Route("GET", "/projects", identity.projects),
+            Route("GET", "/v3/whoami", identity.whoami),
         ]
 
     def authorize(self, call: Call) -> None:
@@ -133,6 +149,9 @@ class Together(SimulatedCloud[TogetherSwitches]):
             self._remediations.propose(cluster, str(details.get("mode", "REMEDIATION_MODE_VM_ONLY")))
             return True
         return super().intervene(record_id, action, details)
+
+    def _used_project_ids(self) -> set[str]:
+        return {it.project_id for store in (self._transitions, self._volumes) for it in store.living.values()}
 
     def _forget_rendered(self, cluster_id: str) -> None:
         if cluster_id in self._transitions.all:

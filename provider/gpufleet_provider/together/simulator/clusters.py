@@ -23,6 +23,9 @@ from gpufleet_provider.together.simulator.stock import Stock
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 from gpufleet_provider.together.simulator.volumes import Volumes, project_filter
 
+_NULLS_OF_THE_COMMAND = ("duration_days", "cluster_type")
+"""What the vendor's own `tg clusters create` sends as null where it is not given."""
+
 
 class Clusters:
     """The routes under `/compute/clusters`."""
@@ -46,7 +49,7 @@ class Clusters:
         """The standard nodes are allocated at once, so a create without stock is refused."""
         body = Body.of(call.body)
         fields, volume = read_cluster(body, self._world.now)
-        self._cloud.refuse_unknown(body)
+        self._cloud.refuse_unknown(body, tolerated_nulls=_NULLS_OF_THE_COMMAND)
         self._cloud.refuse_without_credits()
         cluster = Cluster(id=str(uuid4()), created=self._world.stamp(), status="WaitingForControlPlaneNodes", **fields)
         self._refuse_taken_name(cluster)
@@ -76,6 +79,8 @@ class Clusters:
         body = Body.of(call.body)
         request = read_update(body, cluster.cluster_type)
         self._cloud.refuse_unknown(body)
+        if not body.as_sent():
+            raise Refusal(400, "the body is empty: nothing is to be changed", "invalid_request")
         conflict = self._cloud.switches.conflict_status
         if cluster.status == "Deleting":
             raise Refusal(conflict, f"cluster {cluster.id} is being deleted", "conflict")

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from gpufleet_provider.simulator.clock import rfc3339
 from gpufleet_provider.together.simulator.catalogue import GPU_SHAPES, GPUS_PER_NODE
-from gpufleet_provider.together.simulator.records import Cluster, Node, PhaseChange, Remediation, Volume
+from gpufleet_provider.together.simulator.records import AddOn, Cluster, Node, PhaseChange, Remediation, Volume
 from gpufleet_provider.together.simulator.switches import TogetherSwitches
 
 ORGANIZATION_ID = "org-simulated"
@@ -62,11 +62,7 @@ def cluster_reply(
         "control_plane_nodes": [_control_plane_node(cluster, node) for node in cluster.control_plane_nodes],
         "gpu_worker_nodes": [_worker(cluster, node, remediations) for node in cluster.workers],
         "phase_transitions": _phases(cluster.phases),
-        "add_ons": [
-            {"name": it.name, "add_on_type": it.add_on_type, "config": it.config, "state": {it.add_on_type: {}}}
-            for it in cluster.add_ons
-            if it.is_enabled
-        ],
+        "add_ons": [add_on_reply(it) for it in cluster.add_ons if it.is_enabled],
         "created_at": rfc3339(cluster.created.cloud),
         "install_traefik": body["install_traefik"],
         "control_plane_ready": cluster.control_plane_ready,
@@ -121,6 +117,12 @@ def remediation_reply(remediation: Remediation) -> dict[str, Any]:
             }
         ),
     }
+
+
+def add_on_reply(add_on: AddOn) -> dict[str, Any]:
+    """An add-on, as in its own routes and in a cluster."""
+    kind = add_on.add_on_type
+    return {"name": add_on.name, "add_on_type": kind, "config": add_on.config, "state": {kind: {}}}
 
 
 def kube_config(cluster: Cluster, canary: str) -> str:

@@ -113,7 +113,7 @@ def read_cluster(body: Body, now: float) -> tuple[dict[str, Any], dict[str, Any]
         "project_id": body.text("project_id") or DEFAULT_PROJECT_ID,
         "oidc_config": _oidc(body.child("oidc_config")),
         "cluster_config": defaults if config is None else {**defaults, **read_cluster_config(config, cluster_type)},
-        "add_ons": [_add_on(item) for item in body.children("add_ons") or []],
+        "add_ons": [read_add_on(item) for item in body.children("add_ons") or []],
         "acceptance_tests": _acceptance_tests(body.child("acceptance_tests_params")),
     }
     return fields, volume
@@ -154,7 +154,7 @@ def read_update(body: Body, cluster_type: str) -> UpdateRequest:
         num_preemptible_gpus=preemptible,
         num_capacity_pool_gpus=pool,
         cluster_config=None if config is None else read_cluster_config(config, new_type or cluster_type),
-        add_ons=[(item.need_text("name"), _add_on_config(item)) for item in body.children("add_ons") or []],
+        add_ons=[(item.need_text("name"), read_add_on_config(item)) for item in body.children("add_ons") or []],
     )
 
 
@@ -272,14 +272,16 @@ def _oidc(body: Body | None) -> dict[str, Any] | None:
     return {**config, **({} if ca_cert is None else {"ca_cert": ca_cert})}
 
 
-def _add_on(body: Body) -> AddOn:
+def read_add_on(body: Body) -> AddOn:
+    """A new add-on; without a config, its own part enables it."""
     kind = body.one_of("add_on_type", ADD_ON_TYPES) or body.need_text("add_on_type")
     return AddOn(
-        name=body.need_text("name"), add_on_type=kind, config=_add_on_config(body) or {kind: {"enabled": True}}
+        name=body.need_text("name"), add_on_type=kind, config=read_add_on_config(body) or {kind: {"enabled": True}}
     )
 
 
-def _add_on_config(body: Body) -> dict[str, Any]:
+def read_add_on_config(body: Body) -> dict[str, Any]:
+    """The config of an add-on, empty if there is none."""
     config = body.child("config")
     if config is None:
         return {}

@@ -57,11 +57,13 @@ class Volumes(Store[Volume, TogetherSwitches]):
         volume = self.find(body.need_text("volume_id"))
         size_tib = body.integer("size_tib")
         self.cloud.refuse_unknown(body)
+        if size_tib is None:
+            raise body.bad("size_tib", "is required: nothing is to be changed")
         if volume.status in ("deleting", "failed", "access_revoked"):
             raise Refusal(self.cloud.switches.conflict_status, f"volume {volume.id} is {volume.status}")
-        if size_tib is not None and size_tib < volume.size_tib:
+        if size_tib < volume.size_tib:
             raise body.bad("size_tib", f"cannot be reduced from {volume.size_tib} to {size_tib}")
-        if size_tib is not None and size_tib > volume.size_tib:
+        if size_tib > volume.size_tib:
             volume.size_tib = size_tib
             self._update_rate(volume)
             self.touch(volume)
