@@ -265,7 +265,7 @@ def _required(name: str | None) -> str:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json_text(value)
 
 
 @click.group(

@@ -51,7 +51,7 @@ class StepBegins:
 
 @dataclass(slots=True)
 class StepEnds:
-    """A step succeeded, or a component registered its outputs. The `op` of a refresh is the change that it found."""
+    """A step succeeded, or a component registered its outputs. In a `refresh`, `op` is the change that was found."""
 
     step: Step
     op: str

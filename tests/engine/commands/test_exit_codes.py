@@ -108,6 +108,7 @@ def test_what_the_engine_did_not_expect_is_an_internal_error(run, monkeypatch):
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:"}
 IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
+BOX = {"type": "a:b:Box", "name": "a", "component": True}
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,21 @@ IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
         ({}, "no `resources`"),
         ({"resources": [{"type": "a:b:C", "name": "a"}]}, "resources[0] of the import file has no 'id'"),
         ({"resources": [IMPORTED | {"parent": "p"}]}, "is not in the import file's nameTable"),
-        ({"resources": [IMPORTED | {"component": True}]}, "is a component"),
+        ({"resources": [IMPORTED | {"component": True}]}, "has an 'id', but is marked as a component"),
+        ({"resources": [IMPORTED | {"component": True, "remote": True}]}, "is marked as a remote component"),
+        ({"resources": [IMPORTED | {"type": "pulumi:providers:a"}]}, "is a provider"),
+        ({"resources": [BOX | {"parent": "a"}]}, "'a' is among its own parents"),
+        ({"resources": [BOX, BOX]}, "duplicate import 'a' of type 'a:b:Box'"),
+        (
+            {"resources": [BOX, BOX | {"logicalName": "b"}, IMPORTED | {"name": "c", "parent": "a"}]},
+            "several resources",
+        ),
         ({"resources": [IMPORTED | {"inputs": {"k": SECRET}}]}, "must have its plaintext"),
         ({"resources": 5}, "no `resources`"),
         ({"resources": [5]}, "resources[0] of the import file is not an object"),
-        ({"resources": [IMPORTED | {"type": 5}]}, "resources[0] of the import file has no 'type'"),
+        ({"resources": [{"name": "a", "id": "x"}]}, "resources[0] of the import file has no 'type'"),
+        ({"resources": [IMPORTED | {"type": 5}]}, "'type' of resources[0] of the import file is not a string"),
+        ({"resources": [IMPORTED | {"component": 1}]}, "'component' of resources[0] of the import file is not true or"),
         ({"resources": [IMPORTED | {"inputs": 5}]}, "'inputs' of resources[0] of the import file is not an object"),
         ({"resources": [IMPORTED | {"outputs": []}]}, "'outputs' of resources[0] of the import file is not an object"),
         (
