@@ -255,7 +255,8 @@ def _after_destroy(stack: Stack, given: dict[str, Any]) -> None:
     if given["remove"]:
         stack.backend.remove(stack.reference)
         stack.config.path.unlink(missing_ok=True)
-        stack.workspace.select(None)
+        if stack.workspace.selected == stack.name:
+            stack.workspace.select(None)
         _say(given, "The resources in the stack have been deleted, and the history and configuration removed.")
         return
     _say(
@@ -363,7 +364,8 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
             raise NotConfirmed(
-                "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
+                "--yes or --skip-preview or --preview-only must be passed in to proceed when running in "
+                "non-interactive mode"
             )
         outcome, details = preview_shown(operation, given)
         if outcome.result != "succeeded":

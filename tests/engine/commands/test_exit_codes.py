@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from pulumi_embedded.commands import deploy, exit_codes
 from pulumi_embedded.commands.exit_codes import exit_code_of
 from pulumi_embedded.commands.main import main
+from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.deployment import program_host
 from pulumi_embedded.deployment.target import Outcome
 from pulumi_embedded.errors import EngineError, LockedError, ProjectError, SecretsError, StackNotFound, StateError
@@ -50,7 +51,8 @@ def test_the_code_of_every_error(error, code):
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
-        ("stack ls", 0, "dev"),
+        ("stack ls", 0, "NAME  LAST UPDATE"),
+        ("config rm-all", 1, "KEYS"),
         ("stack select nobody", 6, "no stack named 'nobody'"),
         ("stack rm nobody --yes", 6, "no stack named 'nobody'"),
         ("up --stack nobody --yes", 6, "no stack named 'nobody'"),
@@ -70,7 +72,7 @@ def test_the_code_of_every_error(error, code):
         ("stack output nothing", 1, "does not have output property"),
         ("stack export --file missing/folder", 1, "No such file or directory"),
         ("state delete nothing", 1, "has no resources"),
-        ("up --bogus", 1, "No such option"),
+        ("up --bogus", 1, "error: No such option '--bogus'."),
         ("up --parallel many", 1, "not a valid integer"),
         ("bogus", 1, "unknown command"),
         ("preview --target a --exclude b", 1, "cannot be used together"),
@@ -87,7 +89,19 @@ def test_exit_codes_of_commands(run, command, code, words):
 
 def test_without_a_selected_stack(run, tmp_path):
     run("stack", "rm", "dev", "--yes")
-    assert run("preview")[0] == 6
+    assert run("preview")[0] == 1
+    assert run("stack", "select")[0] == 6
+
+
+def test_the_removal_of_another_stack_leaves_the_selected_one_selected(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "test")
+    run("stack", "select", "--create", "other")
+    assert "encryptionsalt" in (tmp_path / "Pulumi.other.yaml").read_text()
+    monkeypatch.setattr(deploy, "_deploy", lambda kind, given: Workspace.open(tmp_path).stack(given["stack_name"]))
+    assert run("destroy", "--remove", "--yes", "--stack", "dev")[0] == 0
+    assert run("stack", "--show-name") == (0, "other\n")
+    assert run("destroy", "--remove", "--yes")[0] == 0 and not (tmp_path / "Pulumi.other.yaml").exists()
+    assert run("stack")[0] == 1
 
 
 @pytest.mark.parametrize(("changes", "code"), [({"same": 3, "create": 0}, 0), ({"update": 1}, 7)])
