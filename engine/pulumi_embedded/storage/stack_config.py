@@ -29,10 +29,11 @@ _SECURE: Final = "secure"
 
 @dataclass(frozen=True)
 class ProgramConfig:
-    """The config of a program: values by full key, and the keys whose values contain a secret."""
+    """The config of a program: values by full key, the keys whose values contain a secret, and the secrets alone."""
 
     values: dict[str, str]
     secret_keys: frozenset[str]
+    secret_texts: list[str]
 
 
 class StackConfig:
@@ -182,9 +183,16 @@ class StackConfig:
             raise ProjectError(
                 f"stack '{self._stack}' is missing configuration {keys}; set it with `pulumi-embedded config set`"
             )
+        texts: list[str] = []
+
+        def decrypt_and_keep(ciphertext: str) -> str:
+            texts.append(decrypt(ciphertext))
+            return texts[-1]
+
         return ProgramConfig(
-            values={key: _text(_decrypted(value, decrypt)) for key, value in stored.items()},
+            values={key: _text(_decrypted(value, decrypt_and_keep)) for key, value in stored.items()},
             secret_keys=frozenset(key for key, value in stored.items() if _has_secure(value)),
+            secret_texts=texts,
         )
 
     def _check_type(self, key: str, full: str, stored: dict[str, Any], decrypt: Callable[[str], str]) -> None:
