@@ -5,7 +5,7 @@ EngineError
 │   └── StorageFull     nothing was written: the disk is full or the folder is not writable
 ├── LockedError         another engine holds the stack
 ├── ProjectError        Pulumi.yaml, a stack's config file, or a name in them
-│   └── StackNotFound   no stack of this name, no stack selected, or one without a state
+│   └── StackNotFound   no stack of this name, or one without a state
 └── SecretsError        a passphrase that is missing or wrong, or a secrets provider that is not a passphrase
 """
 
@@ -31,7 +31,7 @@ class ProjectError(EngineError):
 
 
 class StackNotFound(ProjectError):
-    """There is no stack of this name, no stack is selected, or the stack has no state yet."""
+    """There is no stack of this name, or the stack has no state yet."""
 
 
 class SecretsError(EngineError):

@@ -97,7 +97,9 @@ def _list(stack_name: str | None, as_json: bool, show_secrets: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    width = max([len("KEY"), *(len(key) for key in rows)])
+    own = f"{stack.workspace.project.name}:"
+    shown = {key.removeprefix(own): row.get("value", "[secret]") for key, row in rows.items()}
+    width = max([len("KEY"), *map(len, shown)])
     click.echo(f"{'KEY':<{width}}  VALUE")
-    for key, row in rows.items():
-        click.echo(f"{key:<{width}}  {row.get('value', '[secret]')}")
+    for key, value in shown.items():
+        click.echo(f"{key:<{width}}  {value}")

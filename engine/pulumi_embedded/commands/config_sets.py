@@ -68,7 +68,7 @@ def _set_described(stack: Stack, document: str) -> None:
 
 
 @command("rm-all")
-@click.argument("keys", nargs=-1)
+@click.argument("keys", nargs=-1, required=True)
 @stack_option
 @_path_option
 def rm_all(keys: tuple[str, ...], stack_name: str | None, path: bool) -> None:

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 import click
 
-from pulumi_embedded import urn as urns
 from pulumi_embedded.commands.command import DeploymentFailed, command, json_option, may_ask, stack_option, yes_option
 from pulumi_embedded.commands.display_flags import accept_display_flags
 from pulumi_embedded.commands.exit_codes import NotConfirmed, UnexpectedChanges
@@ -18,9 +17,8 @@ from pulumi_embedded.commands.presentation import confirm, execute_shown, previe
 from pulumi_embedded.commands.workspace import Stack, Workspace
 from pulumi_embedded.deployment.target import Kind, Outcome
 from pulumi_embedded.errors import EngineError, StackNotFound
-from pulumi_embedded.providers.plugins import DYNAMIC_PACKAGE
 from pulumi_embedded.steps.dependencies import DependencyGraph
-from pulumi_embedded.steps.imports import parse_import_file
+from pulumi_embedded.steps.imports import import_document, parse_import_file
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.targets import Targets
 from pulumi_embedded.storage.project import Project
@@ -224,8 +222,8 @@ def destroy(**given: Any) -> None:
         _destroy_unprotected(given)
         return
     stack = _deploy("destroy", given)
-    if given["remove"] and not given["preview_only"] and not given["targets"]:
-        _remove(stack)
+    if not given["preview_only"] and not given["targets"]:
+        _after_destroy(stack, given)
 
 
 def _destroy_unprotected(given: dict[str, Any]) -> None:
@@ -248,13 +246,25 @@ def _destroy_unprotected(given: dict[str, Any]) -> None:
         return
     if kept:
         _say(given, f"All unprotected resources were destroyed; {rest}.")
-    elif given["remove"]:
-        _remove(stack)
+    else:
+        _after_destroy(stack, given)
 
 
-def _remove(stack: Stack) -> None:
-    stack.backend.remove(stack.reference)
-    stack.workspace.select(None)
+def _after_destroy(stack: Stack, given: dict[str, Any]) -> None:
+    """Remove the stack and its config file, if that was asked for, and say whether they are still there."""
+    if given["remove"]:
+        stack.backend.remove(stack.reference)
+        stack.config.path.unlink(missing_ok=True)
+        if stack.workspace.selected == stack.name:
+            stack.workspace.select(None)
+        _say(given, "The resources in the stack have been deleted, and the history and configuration removed.")
+        return
+    _say(
+        given,
+        "The resources in the stack have been deleted, but the history and configuration associated with the stack are "
+        "still maintained.\nIf you want to remove the stack completely, run `pulumi-embedded stack rm "
+        f"{stack.name}`.",
+    )
 
 
 def _say(given: dict[str, Any], line: str) -> None:
@@ -288,7 +298,7 @@ def _say(given: dict[str, Any], line: str) -> None:
 )
 def import_(**given: Any) -> None:
     """Import the existing resource of a TYPE and an ID as NAME, or those that a file lists, into a stack."""
-    given["imports"] = list(parse_import_file(_import_document(given)))
+    given["imports"] = parse_import_file(_import_document(given))
     _deploy("resource-import", given)
     if given["out"] is not None:
         given["out"].write_text("# The declarations of imported resources are written by the Pulumi CLI only.\n")
@@ -305,22 +315,7 @@ def _import_document(given: dict[str, Any]) -> object:
             raise EngineError(f"{path}: {error}") from None
     if id_ is None:
         raise EngineError("pass the TYPE, NAME and ID of the resource to import, or a list of resources with --file")
-    if urns.package_of(type_) == DYNAMIC_PACKAGE:
-        raise EngineError(
-            f"{type_} is a dynamic resource, which cannot be read by its id alone: import it with --file and its "
-            "inputs and outputs; for GPU clusters, `gpufleet import` writes that file"
-        )
-    table: dict[str, str] = {}
-    resource: dict[str, Any] = {"type": type_, "name": name, "id": id_}
-    for key in ("parent", "provider"):
-        if given[key] is not None:
-            label, equals, urn = given[key].partition("=")
-            if not equals or not urn:
-                raise EngineError(f"--{key} must be in the form NAME=URN")
-            table[label] = urn
-            resource[key] = label
-    resource["properties"] = [part for part in given["properties"].split(",") if part]
-    return {"nameTable": table, "resources": [resource]}
+    return import_document(type_, name, id_, given["parent"], given["provider"], given["properties"])
 
 
 @command("cancel")
@@ -369,7 +364,8 @@ def _deploy(kind: Kind, given: dict[str, Any]) -> Stack:
     if not given["skip_preview"]:
         if not given["yes"] and not may_ask():
             raise NotConfirmed(
-                "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode"
+                "--yes or --skip-preview or --preview-only must be passed in to proceed when running in "
+                "non-interactive mode"
             )
         outcome, details = preview_shown(operation, given)
         if outcome.result != "succeeded":

@@ -15,7 +15,7 @@ FAILED: Final = 1
 NOT_CONFIRMED: Final = 2
 """A deployment without `--yes` where nobody can be asked."""
 STACK_NOT_FOUND: Final = 6
-"""No stack of this name, none selected, or one without a state."""
+"""No stack of this name, or one without a state."""
 CHANGES: Final = 7
 """Changes where `--expect-no-changes` expects none."""
 INTERRUPTED: Final = 130
@@ -54,7 +54,9 @@ class CommandLine(ForgivingGroup):
         try:
             code = super().main(*args, standalone_mode=False, **extra)
         except click.ClickException as error:
-            error.show()
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            hint = f" (see `{context.command_path} --help`)" if context else ""
+            click.echo(f"error: {error.format_message()}{hint}", err=True)
             sys.exit(FAILED)
         except click.Abort:
             click.echo("Aborted!", err=True)

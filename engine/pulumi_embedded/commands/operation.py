@@ -21,6 +21,7 @@ from pulumi_embedded.deployment.toolchain import find_toolchain
 from pulumi_embedded.display.event_log import event_log
 from pulumi_embedded.errors import EngineError, ProjectError
 from pulumi_embedded.steps.events import Events, Listener
+from pulumi_embedded.steps.secret_texts import SecretTexts
 from pulumi_embedded.steps.selection import unknown_targets
 from pulumi_embedded.storage.history import Update
 from pulumi_embedded.storage.snapshot import ENGINE_VERSION
@@ -112,8 +113,9 @@ class Operation:
             snapshot = copy.copy(snapshot)
             snapshot.resources = [replace(state) for state in snapshot.resources]
         with event_log(self.event_log) as log:
-            events = Events([*self.listeners, *log])
-            deployment = DeploymentRun(self._target(), snapshot, options, events, journal)
+            target = self._target()
+            events = Events([*self.listeners, *log], SecretTexts(target.secret_texts))
+            deployment = DeploymentRun(target, snapshot, options, events, journal)
             return asyncio.run(_with_signals(deployment, self.kind, events, lock))
 
     def _target(self) -> Target:
@@ -153,6 +155,7 @@ class Operation:
             stack_outputs=stack.workspace.outputs_of,
             client=self.client,
             disabled_default_providers=_disabled_default_providers(config.values),
+            secret_texts=config.secret_texts,
             plugins=project.plugins,
         )
 

@@ -28,8 +28,8 @@ from pulumi_embedded.display.history import time_text, update_json
 from pulumi_embedded.display.json_events import masked
 from pulumi_embedded.display.stack_tree import tree_lines
 from pulumi_embedded.display.stdout import json_text
-from pulumi_embedded.display.updates import update_lines
-from pulumi_embedded.errors import EngineError, StateError
+from pulumi_embedded.display.updates import ago, update_lines
+from pulumi_embedded.errors import EngineError, StackNotFound, StateError
 from pulumi_embedded.storage.checkpoint import dump_deployment
 from pulumi_embedded.storage.secrets import crypter_of
 from pulumi_embedded.storage.snapshot import Snapshot, new_manifest
@@ -54,11 +54,15 @@ def init(name: str | None, stack_name: str | None, no_select: bool, secrets_prov
         raise EngineError(f"the secrets provider {secrets_provider!r} is not supported, only passphrase")
     workspace = Workspace.open(Path.cwd())
     reference = workspace.reference(name)
-    workspace.backend.create(reference)
-    workspace.stack(name).crypter_if_any()
+    _create(workspace, reference)
     if not no_select:
         workspace.select(reference)
-    click.echo(f"Created stack '{reference.name}'")
+
+
+def _create(workspace: Workspace, reference: StackReference) -> None:
+    workspace.backend.create(reference)
+    workspace.stack(reference.qualified_name).crypter_if_any()
+    click.echo(f"Created stack '{reference.name}'", err=True)
 
 
 @command("ls")
@@ -73,11 +77,17 @@ def ls(as_json: bool, all_: bool) -> None:
         rows = [_row(workspace.backend, reference, current) for reference in stacks]
         click.echo(json.dumps(rows, indent=2))
         return
-    click.echo("NAME")
+    rows = [("NAME", "LAST UPDATE", "RESOURCE COUNT")]
     for reference in stacks:
         own = reference.project == workspace.project.name
         name = reference.name if own else reference.qualified_name
-        click.echo(f"{name}{'*' if own and reference.name == current else ''}")
+        summary = workspace.backend.summary(reference)
+        mark = "*" if own and reference.name == current else ""
+        updated = ago(time.time() - summary.last_update.timestamp())
+        rows.append((f"{name}{mark}", updated, str(summary.resource_count)))
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, updated, count in rows:
+        click.echo(f"{name:<{first}}  {updated:<{second}}  {count}")
 
 
 def _row(backend: FileBackend, reference: StackReference, current: str | None) -> dict[str, Any]:
@@ -96,11 +106,13 @@ def _row(backend: FileBackend, reference: StackReference, current: str | None) -
 @click.option("-c", "--create", is_flag=True, help="If the stack does not exist, create it.")
 def select(name: str | None, stack_name: str | None, create: bool) -> None:
     """Make the stack the current one."""
-    name = _required(name or stack_name)
+    name = name or stack_name
+    if not name:
+        raise StackNotFound("no stack selected; specify a stack name with --stack")
     workspace = Workspace.open(Path.cwd())
     reference = workspace.reference(name)
     if create and not workspace.backend.exists(reference):
-        workspace.backend.create(reference)
+        _create(workspace, reference)
     workspace.select(workspace.stack(name).reference)
 
 
@@ -265,7 +277,7 @@ def _required(name: str | None) -> str:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json_text(value)
 
 
 @click.group(

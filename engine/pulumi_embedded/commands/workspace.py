@@ -47,11 +47,11 @@ class Workspace:
     def stack(self, name: str | None, config_file: Path | None = None) -> Stack:
         """The named stack, or the selected one; `config_file` replaces its config file.
 
-        Raises StackNotFound.
+        Raises StackNotFound, or ProjectError if none is named and none is selected.
         """
         name = name or self.selected
         if not name:
-            raise StackNotFound(
+            raise ProjectError(
                 "no stack selected; please use `pulumi-embedded stack select` to choose one, or pass --stack"
             )
         reference = self.reference(name)

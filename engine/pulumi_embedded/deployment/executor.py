@@ -60,8 +60,8 @@ class StepExecutor:
         self._slots = asyncio.Semaphore(options.parallel) if options.parallel else contextlib.nullcontext()
         self.stopped = False
         self.failed = False
-        self.counts_refreshes = False
-        """Whether the changes that refreshes find count as changes; they do in a `refresh` alone."""
+        self.only_refreshes = False
+        """Whether this is a `refresh`: the changes that it finds are then the operations, and count."""
         self.maybe_corrupt = False
         self.changes: Counter[str] = Counter()
         self.states: dict[str, ResourceState] = {}
@@ -141,8 +141,9 @@ class StepExecutor:
             self.stop()
 
     def _succeed(self, step: Step) -> None:
-        op = step.result_op if isinstance(step, Refresh) else step.op
-        counts = step.logical or (isinstance(step, Refresh) and self.counts_refreshes)
+        op, counts = step.op, step.logical
+        if isinstance(step, Refresh) and self.only_refreshes:
+            op, counts = step.result_op, True
         if isinstance(step, Read) and not isinstance(step, ReadReplacement):
             # A read counts as a change only if the outputs differ from the last read.
             old = step.old

@@ -29,7 +29,7 @@ from pulumi_embedded.steps.dependencies import DependencyGraph
 from pulumi_embedded.steps.events import Events, Prelude, Refused, Result, Summary
 from pulumi_embedded.steps.generator import StepGenerator
 from pulumi_embedded.steps.goals import Goal, carried_over
-from pulumi_embedded.steps.imports import PlannedImport
+from pulumi_embedded.steps.imports import PlannedImport, PlannedImports
 from pulumi_embedded.steps.options import Options
 from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.selection import unknown_targets
@@ -113,7 +113,7 @@ class DeploymentRun:
         self._host.engine_address = await self._services.start()
         try:
             self._warn_of_pending_operations(kind)
-            self._executor.counts_refreshes = kind == "refresh"
+            self._executor.only_refreshes = kind == "refresh"
             if kind == "refresh" or self._options.refresh:
                 self._refuse_unknown(unknown_targets(self._options, self._known()))
                 await self._refresh()
@@ -352,31 +352,18 @@ class DeploymentRun:
             root, _ = await self._registrations.register(
                 Goal(type=urns.ROOT_TYPE, name=f"{project}-{stack}", custom=False)
             )
+        for state in self._states:
+            if not state.delete and not urns.is_default_provider(state.urn):
+                await self._executor.run([Untargeted(state, carried_over(state))])
+        imports = PlannedImports(stack, project, root.urn, self._generator.olds, self._executor.states)
         for entry in self._options.imports:
-            parent = entry.parent or root.urn
-            if parent not in self._generator.olds and parent not in self._executor.states:
-                raise EngineError(f"the parent {parent} of {entry.name!r} is not in the state")
-            urn = urns.make(stack, project, parent, entry.type, entry.name)
-            if urn in self._generator.olds or urn in self._executor.states:
-                raise EngineError(f"resource '{urn}' already exists")
-            package = urns.package_of(entry.type)
-            provider = self._generator.olds.get(entry.provider)
-            if entry.provider and provider is None:
-                raise EngineError(f"the provider {entry.provider} of '{urn}' is not in the state")
-            new = ResourceState(
-                urn=urn,
-                type=entry.type,
-                custom=True,
-                import_id=entry.id,
-                parent=parent,
-                protect=self._options.protect_imports,
-                provider=urns.reference(provider.urn, provider.id)
-                if provider
-                else await self._registrations.default_provider(package, entry.version, "", entry.type),
-            )
-            step = PlannedImport(None, new)
-            step.entry = entry
-            await self._executor.run([step])
+            new = imports.state_of(entry, protect=self._options.protect_imports)
+            if new is None:
+                continue
+            if new.custom and not new.provider:
+                package = urns.package_of(entry.type)
+                new.provider = await self._registrations.default_provider(package, entry.version, "", entry.type)
+            await self._executor.run([PlannedImport(None, new, entry)])
 
     # --- steps.StepContext -------------------------------------------------------------------------------------------
 

@@ -39,6 +39,8 @@ class Target:
     client: str = ""
     """The gRPC address of the driver that runs an inline program; empty for a program that the engine starts."""
     disabled_default_providers: frozenset[str] = frozenset()
+    secret_texts: Sequence[str] = ()
+    """The plaintexts of the secret config, which are not shown wherever they stand."""
     plugins: Sequence[ProjectPlugin] = ()
     """The provider plugins that Pulumi.yaml names."""
 

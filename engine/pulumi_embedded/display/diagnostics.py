@@ -22,9 +22,13 @@ class _Messages:
 
 
 class DiagnosticsLog:
-    """The diagnostics of one deployment that are not ephemeral, by resource; at most the latest 500 of each."""
+    """The diagnostics of one deployment that are not ephemeral, by resource; at most the latest 500 of each.
 
-    def __init__(self) -> None:
+    `stack` is the URN of the stack itself, whose diagnostics are those without a URN.
+    """
+
+    def __init__(self, stack: str) -> None:
+        self._stack = stack
         self._messages: dict[str, _Messages] = {}
         self._errored: set[str] = set()
 
@@ -37,9 +41,10 @@ class DiagnosticsLog:
         """Keep the diagnostic, unless it is ephemeral or a debug message."""
         if event.ephemeral or event.severity == "debug" or not event.message.strip():
             return
+        urn = event.urn or self._stack
         if event.severity == "error":
-            self._errored.add(event.urn)
-        messages = self._messages.setdefault(event.urn, _Messages())
+            self._errored.add(urn)
+        messages = self._messages.setdefault(urn, _Messages())
         messages.total += 1
         messages.kept.append(f"{event.prefix}{event.message.rstrip()}")
 
@@ -48,8 +53,8 @@ class DiagnosticsLog:
         if not self._messages:
             return []
         result = ["", "Diagnostics:"]
-        for urn, messages in sorted(self._messages.items()):
-            result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):" if urn else "  the stack:")
+        for urn, messages in sorted(self._messages.items(), key=lambda item: (item[0] != self._stack, item[0])):
+            result.append(f"  {short_type(urn)} ({urns.name_of(urn)}):")
             if messages.total > len(messages.kept):
                 result.append(f"    … {messages.total - len(messages.kept)} earlier messages are not repeated")
             for text in messages.kept:

@@ -165,7 +165,7 @@ class PreviewDigest:
                     self._refreshes[event.step.urn] = len(self._steps)
                 self._steps.append(_preview_step(event.step, event.step.op))
         elif isinstance(event, StepEnds):
-            index = self._refreshes.get(event.step.urn)
+            index = self._refreshes.get(event.step.urn) if event.step.op == "refresh" else None
             drifted = event.op == "delete" or (event.op == "update" and event.step.diff.detailed is not None)
             if index is not None and drifted:
                 self._steps[index] = _preview_step(event.step, event.op)

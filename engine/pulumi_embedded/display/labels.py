@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from pulumi_embedded import urn as urns
@@ -51,7 +52,7 @@ _DONE: Final = {
     "delete-replaced": "deleted original",
     "read": "read",
     "read-replacement": "read for replacement",
-    "refresh": "refreshed",
+    "refresh": "refresh",
     "discard": "discarded",
     "discard-replaced": "discarded original",
     "import": "imported",
@@ -98,12 +99,17 @@ def shorten(text: str, width: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """`12s`, or `3m05s`."""
-    return f"{seconds:.0f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60):02}s"
+    """`12s`, `3m5s` or `1h0m9s`, as the CLI writes it."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
 
 
 def summary_lines(summary: Summary, errored: int) -> list[str]:
-    """Totals and duration at the end of a deployment; `errored` is the number of resources with errors."""
+    """Totals at the end of a deployment and, unless it is a preview, its duration.
+
+    `errored` is the number of resources with errors.
+    """
     lines = ["", "Resources:"]
     changes = {op: count for op in _COUNTED if (count := summary.changes.get(op, 0))}
     for op, count in changes.items():
@@ -116,4 +122,6 @@ def summary_lines(summary: Summary, errored: int) -> list[str]:
         lines.append(f"    {errored} errored")
     if len(lines) == 2:
         lines.append("    none")
-    return [*lines, "", f"Duration: {duration_text(summary.duration_seconds)}"]
+    if summary.is_preview:
+        return lines
+    return [*lines, "", f"Duration: {duration_text(math.ceil(summary.duration_seconds))}"]

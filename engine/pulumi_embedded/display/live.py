@@ -49,8 +49,8 @@ class LiveDisplay:
         self._console = console or Console()
         self._heading = heading
         self._options = options
-        self._log = DiagnosticsLog()
         self._rows = Rows(heading.project, heading.stack, preview=heading.preview)
+        self._log = DiagnosticsLog(self._rows.stack.urn)
         self._outputs = StackOutputs(options)
         self._steps: dict[str, Step] = {}
         """What `--diff` shows of each resource."""

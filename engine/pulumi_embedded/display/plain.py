@@ -35,8 +35,8 @@ class PlainDisplay:
         self._out = out
         self._heading = heading
         self._options = options
-        self._log = DiagnosticsLog()
         self._rows = Rows(heading.project, heading.stack, preview=heading.preview)
+        self._log = DiagnosticsLog(self._rows.stack.urn)
         self._steps: dict[str, Step] = {}
         """What `--diff` shows of each resource."""
         self._outputs = StackOutputs(options)
@@ -83,16 +83,17 @@ class PlainDisplay:
         if self._heading.preview or step.op in ("same", "replace") or ends_stack:
             # A replacement is told by its parts; how the stack ended stands at the end.
             return
-        what = f" {PREFIXES[row.op]} {short_type(step.urn)} {urns.name_of(step.urn)}"
+        op = event.op if step.op == "refresh" and isinstance(event, StepEnds) else row.op
         if isinstance(event, StepFails):
-            self._line(f"{what} **{doing(step.op)} failed**")
+            status = f"**{doing(step.op)} failed**"
         elif isinstance(event, StepBegins):
-            if step.op != "refresh":
-                self._line(f"{what} {doing(step.op)} {row.reasons}".rstrip())
-        elif step.op != "refresh" and row.seconds is not None:
-            self._line(f"{what} {done(step.op)} ({row.seconds:.2f}s)")
-        elif event.op != "same":
-            self._line(f"{what} {done(event.op)} {row.reasons}".rstrip())
+            status = f"{doing(step.op)} {row.reasons}"
+        elif op == "same":
+            status = ""
+        else:
+            taken = f" ({row.seconds:.2f}s)" if row.seconds is not None else ""
+            status = f"{done(op if step.op == 'refresh' else step.op)}{taken} {row.reasons}"
+        self._line(f" {PREFIXES[op]} {short_type(step.urn)} {urns.name_of(step.urn)} {status}".rstrip())
         if is_detailed(event):
             self._show_changes(step)
 

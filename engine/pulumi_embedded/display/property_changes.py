@@ -168,11 +168,13 @@ def _differs(step: Step, option: str) -> bool:
     return step.old is not None and step.new is not None and getattr(step.old, option) != getattr(step.new, option)
 
 
-def output_lines(old: Properties, new: Properties, *, all_: bool) -> list[str]:
+def output_lines(old: Properties | None, new: Properties, *, all_: bool) -> list[str]:
     """Lines that list the outputs of the stack with the changes to them; secrets are `[secret]`.
 
-    Without `all_`, only those that change; one that may change to a value that is not known yet is none of them.
+    Without `all_`, only those that change; one that may change to a value that is not known yet is none of them. A
+    stack that is created, which has no old outputs, has no changes, and all its outputs are listed.
     """
+    all_, old = all_ or old is None, new if old is None else old
     signs = {change.path: change for change in _top_level_changes(old, new)}
     if not all_:
         signs = {

@@ -11,6 +11,7 @@ from pulumi_embedded import urn as urns
 from pulumi_embedded.display.labels import PREFIXES, doing, done, planned, short_type
 from pulumi_embedded.display.property_changes import reasons, step_changes
 from pulumi_embedded.steps.events import Diagnostic, StepBegins, StepEnds, StepFails, Summary
+from pulumi_embedded.steps.reading_steps import Refresh
 from pulumi_embedded.steps.steps import DeleteForReplacement
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Rows:
         row.parts.discard(step.op)
         if isinstance(event, StepFails):
             row.failed, row.status = True, f"{doing(step.op)} failed"
-        elif step.op == "refresh" and event.op == "same":
+        elif isinstance(step, Refresh) and step.result_op == "same":
             # The update after the refresh may show the resource again.
             if row.is_stack:
                 row.op, row.status, row.reasons = "same", "", ""
@@ -158,7 +159,9 @@ class Rows:
             if row.seconds is None:
                 row.seconds = time.monotonic() - row.started
         if summary.result != "succeeded":
-            self._root.failed, self._root.status = True, summary.result
+            self._root.failed = True
+            begun = summary.result == "failed" and not self._preview and self._root.op != "same"
+            self._root.status = f"{doing(self._root.op)} failed" if begun else summary.result
 
     def in_order(self) -> list[Row]:
         """The stack, what the program declares in its order, and what is deleted."""
@@ -175,8 +178,8 @@ def is_part_of_replacement(step: Step) -> bool:
 
 def is_detailed(event: StepBegins | StepEnds | StepFails) -> bool:
     """Whether the event's step is one whose property changes say what is done with its resource."""
-    if event.step.op == "refresh":
-        return isinstance(event, StepEnds) and event.op != "same"
+    if isinstance(event.step, Refresh):
+        return isinstance(event, StepEnds) and event.step.result_op != "same"
     return isinstance(event, StepBegins) and event.step.op not in ("same", "delete-replaced")
 
 

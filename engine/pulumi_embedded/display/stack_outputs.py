@@ -18,14 +18,14 @@ class StackOutputs:
 
     def __init__(self, options: DisplayOptions) -> None:
         self._options = options
-        self._old: Properties = {}
+        self._old: Properties | None = None
         self._new: Properties | None = None
 
     def add(self, event: StepBegins | StepEnds | StepFails) -> None:
         """Keep the outputs, if the event is the end of the stack's own step."""
         step = event.step
-        if isinstance(event, StepEnds) and urns.type_of(step.urn) == urns.ROOT_TYPE and step.op != "refresh":
-            self._old = step.old.outputs if step.old else {}
+        if isinstance(event, StepEnds) and urns.type_of(step.urn) == urns.ROOT_TYPE and event.op != "refresh":
+            self._old = step.old.outputs if step.old else None
             self._new = step.new.outputs if step.new else {}
 
     def lines(self, *, preview: bool) -> list[str]:
@@ -34,5 +34,5 @@ class StackOutputs:
             return []
         old, new = self._old, self._new
         if self._options.show_secrets:
-            old, new = plain_properties(old), plain_properties(new)
+            old, new = old if old is None else plain_properties(old), plain_properties(new)
         return output_lines(old, new, all_=not preview)

@@ -26,7 +26,7 @@ def update_lines(update: dict[str, Any], now: float, *, full_dates: bool) -> lis
     counts: dict[str, int] = update.get("resourceChanges") or {}
     changes = "".join(f"{sign}{counts.get(op, 0)}" for sign, op in (("+", "create"), ("-", "delete"), ("~", "update")))
     start, end = int(update["startTime"]), int(update["endTime"])
-    when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(start)) if full_dates else _ago(now - start)
+    when = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(start)) if full_dates else ago(now - start)
     return [
         f"Version: {update.get('version', 0)}",
         f"UpdateKind: {update['kind']}",
@@ -36,8 +36,8 @@ def update_lines(update: dict[str, Any], now: float, *, full_dates: bool) -> lis
     ]
 
 
-def _ago(seconds: float) -> str:
-    """`14 seconds ago`."""
+def ago(seconds: float) -> str:
+    """How long ago it was, to a person: `14 seconds ago`."""
     for length, unit in _UNITS:
         if seconds >= length:
             count = int(seconds // length)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from pulumi_embedded.steps.secret_texts import SecretTexts
 
 if TYPE_CHECKING:
     from pulumi_embedded.steps.steps import Step
@@ -51,7 +53,7 @@ class StepBegins:
 
 @dataclass(slots=True)
 class StepEnds:
-    """A step succeeded, or a component registered its outputs. The `op` of a refresh is the change that it found."""
+    """A step succeeded, or a component registered its outputs. In a `refresh`, `op` is the change that was found."""
 
     step: Step
     op: str
@@ -87,6 +89,8 @@ class Events:
     """Passes events to listeners, which are called synchronously and must return quickly."""
 
     listeners: list[Listener] = field(default_factory=list[Listener])
+    secrets: SecretTexts = field(default_factory=SecretTexts)
+    """What listeners do not get to see."""
     errors: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -94,8 +98,17 @@ class Events:
         """Call every listener with the event."""
         if isinstance(event, Diagnostic) and event.severity == "error":
             self.errors += 1
+        if self.secrets:
+            event = self._without_secrets(event)
         for listener in self.listeners:
             listener(event)
+
+    def _without_secrets(self, event: Event) -> Event:
+        if isinstance(event, Diagnostic):
+            return replace(event, message=self.secrets.text(event.message))
+        if isinstance(event, StepBegins | StepEnds | StepFails):
+            return replace(event, step=self.secrets.step(event.step))
+        return event
 
     def error(self, message: str, urn: str = "") -> None:
         """Report an error."""

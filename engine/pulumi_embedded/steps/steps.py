@@ -151,7 +151,7 @@ class Same(Step):
 
 
 class Untargeted(Step):
-    """`--target` does not include the resource: its old state is carried over unchanged."""
+    """The deployment does not operate on the resource: its old state is carried over unchanged."""
 
     op = "same"
 

@@ -29,10 +29,11 @@ _SECURE: Final = "secure"
 
 @dataclass(frozen=True)
 class ProgramConfig:
-    """The config of a program: values by full key, and the keys whose values contain a secret."""
+    """The config of a program: values by full key, the keys whose values contain a secret, and the secrets alone."""
 
     values: dict[str, str]
     secret_keys: frozenset[str]
+    secret_texts: list[str]
 
 
 class StackConfig:
@@ -86,8 +87,8 @@ class StackConfig:
     # --- values ---
 
     def keys(self) -> list[str]:
-        """The full keys in the file, sorted."""
-        return sorted(self._config())
+        """The full keys in the file, and those with a value in Pulumi.yaml, sorted."""
+        return sorted(self._defaults() | self._config())
 
     def get(self, key: str, decrypt: Callable[[str], str], *, path: bool = False) -> str | None:
         """A value as text, objects as JSON; None if there is none. With `path`, `key` is a property path."""
@@ -98,9 +99,12 @@ class StackConfig:
         return None if value is None else _text(_decrypted(plain(value), decrypt))
 
     def describe(self, key: str, decrypt: Callable[[str], str] | None, *, path: bool = False) -> dict[str, Any] | None:
-        """A value as `describe_value` has it; None if there is none. With `path`, `key` is a property path."""
+        """A value as `describe_value` has it; None if there is none. With `path`, `key` is a property path.
+
+        What is not in the file has the value in Pulumi.yaml, if there is one.
+        """
         full, steps = self._key(key, path)
-        value: object = self._config().get(full)
+        value: object = (self._defaults() | self._config()).get(full)
         for step in steps:
             value = None if _is_secure(value) else _item(value, step)
         return None if value is None else describe_value(plain(value), decrypt)
@@ -166,26 +170,39 @@ class StackConfig:
     def for_program(self, decrypt: Callable[[str], str]) -> ProgramConfig:
         """The decrypted config with the project's defaults. Raises ProjectError for a missing or mistyped value."""
         stored = self.as_stored()
+        defaults = self._defaults()
         missing: list[str] = []
-        for key, declared in self._project.config.items():
+        for key in self._project.config:
             full = self._qualified(key)
             if full in stored:
                 self._check_type(key, full, stored, decrypt)
-                continue
-            given = declared.value if declared.default is None else declared.default
-            if given is not None:
-                stored[full] = given
-            elif full.startswith(f"{self._project.name}:"):
+            elif full not in defaults and full.startswith(f"{self._project.name}:"):
                 missing.append(key)
+        stored = defaults | stored
         if missing:
             keys = ", ".join(f"'{key}'" for key in sorted(missing))
             raise ProjectError(
                 f"stack '{self._stack}' is missing configuration {keys}; set it with `pulumi-embedded config set`"
             )
+        texts: list[str] = []
+
+        def decrypt_and_keep(ciphertext: str) -> str:
+            texts.append(decrypt(ciphertext))
+            return texts[-1]
+
         return ProgramConfig(
-            values={key: _text(_decrypted(value, decrypt)) for key, value in stored.items()},
+            values={key: _text(_decrypted(value, decrypt_and_keep)) for key, value in stored.items()},
             secret_keys=frozenset(key for key, value in stored.items() if _has_secure(value)),
+            secret_texts=texts,
         )
+
+    def _defaults(self) -> dict[str, Any]:
+        """The values in Pulumi.yaml, by full key."""
+        given = {
+            self._qualified(key): declared.value if declared.default is None else declared.default
+            for key, declared in self._project.config.items()
+        }
+        return {full: value for full, value in given.items() if value is not None}
 
     def _check_type(self, key: str, full: str, stored: dict[str, Any], decrypt: Callable[[str], str]) -> None:
         declared = self._project.config[key]

@@ -118,6 +118,9 @@ def test_import_from_a_file(project):
     assert resources["told"]["id"] == "x-1" and "ciphertext" in resources["told"]["outputs"]["key"]
     project.program('Thing("read", size=1)\nThing("told", size=2)')
     assert project.preview().operations == []  # Only the protection goes, which touches no resource.
+    again = project.run("import", "--file", str(path), "--yes", "--json", "--skip-preview", check=True)
+    assert again.operations == [] and again.events[-2]["summaryEvent"]["resourceChanges"] == {"same": 3}
+    path.write_text(json.dumps({"resources": [entries[1] | {"id": "x-2"}]}))
     assert "already exists" in project.run("import", "--file", str(path), "--yes", "--skip-preview").out
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from pulumi_embedded.commands import deploy, exit_codes
 from pulumi_embedded.commands.exit_codes import exit_code_of
 from pulumi_embedded.commands.main import main
+from pulumi_embedded.commands.workspace import Workspace
 from pulumi_embedded.deployment import program_host
 from pulumi_embedded.deployment.target import Outcome
 from pulumi_embedded.errors import EngineError, LockedError, ProjectError, SecretsError, StackNotFound, StateError
@@ -50,7 +51,8 @@ def test_the_code_of_every_error(error, code):
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
-        ("stack ls", 0, "dev"),
+        ("stack ls", 0, "NAME  LAST UPDATE"),
+        ("config rm-all", 1, "KEYS"),
         ("stack select nobody", 6, "no stack named 'nobody'"),
         ("stack rm nobody --yes", 6, "no stack named 'nobody'"),
         ("up --stack nobody --yes", 6, "no stack named 'nobody'"),
@@ -70,7 +72,7 @@ def test_the_code_of_every_error(error, code):
         ("stack output nothing", 1, "does not have output property"),
         ("stack export --file missing/folder", 1, "No such file or directory"),
         ("state delete nothing", 1, "has no resources"),
-        ("up --bogus", 1, "No such option"),
+        ("up --bogus", 1, "error: No such option '--bogus'."),
         ("up --parallel many", 1, "not a valid integer"),
         ("bogus", 1, "unknown command"),
         ("preview --target a --exclude b", 1, "cannot be used together"),
@@ -87,7 +89,19 @@ def test_exit_codes_of_commands(run, command, code, words):
 
 def test_without_a_selected_stack(run, tmp_path):
     run("stack", "rm", "dev", "--yes")
-    assert run("preview")[0] == 6
+    assert run("preview")[0] == 1
+    assert run("stack", "select")[0] == 6
+
+
+def test_the_removal_of_another_stack_leaves_the_selected_one_selected(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "test")
+    run("stack", "select", "--create", "other")
+    assert "encryptionsalt" in (tmp_path / "Pulumi.other.yaml").read_text()
+    monkeypatch.setattr(deploy, "_deploy", lambda kind, given: Workspace.open(tmp_path).stack(given["stack_name"]))
+    assert run("destroy", "--remove", "--yes", "--stack", "dev")[0] == 0
+    assert run("stack", "--show-name") == (0, "other\n")
+    assert run("destroy", "--remove", "--yes")[0] == 0 and not (tmp_path / "Pulumi.other.yaml").exists()
+    assert run("stack")[0] == 1
 
 
 @pytest.mark.parametrize(("changes", "code"), [({"same": 3, "create": 0}, 0), ({"update": 1}, 7)])
@@ -108,6 +122,7 @@ def test_what_the_engine_did_not_expect_is_an_internal_error(run, monkeypatch):
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:"}
 IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
+BOX = {"type": "a:b:Box", "name": "a", "component": True}
 
 
 @pytest.mark.parametrize(
@@ -117,11 +132,21 @@ IMPORTED = {"type": "a:b:C", "name": "a", "id": "x"}
         ({}, "no `resources`"),
         ({"resources": [{"type": "a:b:C", "name": "a"}]}, "resources[0] of the import file has no 'id'"),
         ({"resources": [IMPORTED | {"parent": "p"}]}, "is not in the import file's nameTable"),
-        ({"resources": [IMPORTED | {"component": True}]}, "is a component"),
+        ({"resources": [IMPORTED | {"component": True}]}, "has an 'id', but is marked as a component"),
+        ({"resources": [IMPORTED | {"component": True, "remote": True}]}, "is marked as a remote component"),
+        ({"resources": [IMPORTED | {"type": "pulumi:providers:a"}]}, "is a provider"),
+        ({"resources": [BOX | {"parent": "a"}]}, "'a' is among its own parents"),
+        ({"resources": [BOX, BOX]}, "duplicate import 'a' of type 'a:b:Box'"),
+        (
+            {"resources": [BOX, BOX | {"logicalName": "b"}, IMPORTED | {"name": "c", "parent": "a"}]},
+            "several resources",
+        ),
         ({"resources": [IMPORTED | {"inputs": {"k": SECRET}}]}, "must have its plaintext"),
         ({"resources": 5}, "no `resources`"),
         ({"resources": [5]}, "resources[0] of the import file is not an object"),
-        ({"resources": [IMPORTED | {"type": 5}]}, "resources[0] of the import file has no 'type'"),
+        ({"resources": [{"name": "a", "id": "x"}]}, "resources[0] of the import file has no 'type'"),
+        ({"resources": [IMPORTED | {"type": 5}]}, "'type' of resources[0] of the import file is not a string"),
+        ({"resources": [IMPORTED | {"component": 1}]}, "'component' of resources[0] of the import file is not true or"),
         ({"resources": [IMPORTED | {"inputs": 5}]}, "'inputs' of resources[0] of the import file is not an object"),
         ({"resources": [IMPORTED | {"outputs": []}]}, "'outputs' of resources[0] of the import file is not an object"),
         (

@@ -44,7 +44,8 @@ def observed(words: list[str], code: int, stdout: str, stderr: str) -> dict[str,
     elif "--json" in words and words[0] in ("up", "refresh", "destroy", "import"):
         found |= _of_events(events_of(stdout), code)
     elif words[0] in ("up", "preview", "refresh", "destroy"):
-        found["rows"] = rows_of(stdout)
+        # Of a destroy, the CLI shows the outputs that go only if it has refreshed.
+        found["rows"] = [row for row in rows_of(stdout) if words[0] != "destroy" or not row.startswith("output ")]
     elif words[:2] in (["stack", "output"], ["config", "get"], ["stack", "export"]) or "--json" in words:
         found["stdout"] = _document(stdout)
     elif words[0] == "python":
@@ -145,8 +146,10 @@ def _said(diagnostics: list[dict[str, Any]]) -> list[str]:
 
 
 _DURATION = re.compile(r"\(?\b\d+(\.\d+)?m?s\)?")
-_MESSAGES = re.compile(r"( error: .*|(\d+ errors?; )?\d+ messages?)$")
+_MESSAGES = re.compile(r"( error: .*| \d+ errors?(; \d+ messages?)?| \d+ messages?)$")
 _ROW = re.compile(r"(\S{1,2} )?((Thing|Box) \S+( [\w*\[].*)?|Stack \S+( \*{0,2}[a-z]+(ing|ed|te)( failed ?\*\*)?)?)$")
+_BARE = re.compile(r"(Thing|Box|Stack) \S+( running)?$")
+"""A row without a sign and a status says nothing of what is done."""
 _COUNT = re.compile(r"(\S{1,2} ?)?\d+ [\w. ]+$")
 _HEADER = re.compile(r"(Previewing|Updating|Refreshing|Destroying)\b.*:$")
 _NOISE = ("KeyboardInterrupt", "Traceback", 'File "', "^^^")
@@ -159,7 +162,8 @@ def rows_of(stdout: str) -> list[str]:
     section = ""
     for raw in stdout.splitlines():
         line = re.sub(r"\s+", " ", _DURATION.sub("", shortened(raw))).strip()
-        if any(noise in line for noise in _NOISE):
+        row = _MESSAGES.sub("", line).strip().replace("failed **", "failed**")
+        if any(noise in row for noise in _NOISE):
             continue
         if line in ("Outputs:", "Resources:", "Diagnostics:"):
             section = line
@@ -171,7 +175,7 @@ def rows_of(stdout: str) -> list[str]:
             or (section == "Resources:" and _COUNT.match(line))
         ):
             found.add(line)
-        elif not section and _ROW.match(row := _MESSAGES.sub("", line).strip()):
+        elif not section and _ROW.match(row) and not _BARE.match(row):
             found.add(row)
     return sorted(found)
 

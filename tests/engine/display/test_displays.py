@@ -109,11 +109,11 @@ def test_lines_in_a_pipe():
     assert " ~  lab:index:Thing old updating [diff: ~size]\n      ~ size: 1 => 2\n" in text
     assert "**updating failed**" in text
     moved = [line.split("moved ")[1] for line in text.splitlines() if "moved" in line]
-    assert [re.sub(r" \(.*", "", line) for line in moved] == [
+    assert [re.sub(r" \(.*?\)", "", line) for line in moved] == [
         "creating replacement [replaces: zone]",
-        "created replacement",
+        "created replacement [replaces: zone]",
         "deleting original [replaces: zone]",
-        "deleted original",
+        "deleted original [replaces: zone]",
     ]
     assert "calm" not in text and "hush" not in text
     assert "    pulumi:pulumi:Stack p-dev **failed** 1 error; 1 message\n" in text
@@ -299,16 +299,20 @@ def test_a_long_text_is_cut_in_the_middle():
     assert shorten("abcdefghij", 6) == "abc…ij"
 
 
-def test_a_refresh_that_finds_nothing_has_no_rows():
+def test_a_refresh_that_finds_nothing_is_told_in_a_pipe_alone():
     state, root = _state("a", size=1), _root()
     events = [*_whole(Refresh(root, root), "same"), *_whole(Refresh(state, state), "same"), _summary(same=2)]
-    assert "lab:index:Thing" not in _plain(events, "refresh") + _table(events, "refresh")
+    assert "lab:index:Thing" not in _plain(events, "refresh", preview=True) + _table(events, "refresh")
+    lines = _plain(events, "refresh").splitlines()
+    assert [line for line in lines if "Thing" in line] == [" ~  lab:index:Thing a refreshing", "    lab:index:Thing a"]
     drifted = Refresh(state, state)
     begins = StepBegins(drifted, planning=False)
-    drifted.new = _state("a", size=2)
+    drifted.new, drifted.diff = _state("a", size=2), Diff("some")
     drifted.old.outputs, drifted.new.outputs = {"size": 1}, {"size": 2}
     text = _plain([begins, StepEnds(drifted, "update", planning=False), _summary(update=1)], "refresh", show_diff=True)
-    assert " ~  lab:index:Thing a updated [diff: ~size]\n      ~ size: 1 => 2\n" in text
+    assert " ~  lab:index:Thing a updated (0.00s) [diff: ~size]\n      ~ size: 1 => 2\n" in re.sub(
+        r"0\.\d\ds", "0.00s", text
+    )
 
 
 def test_totals_are_in_one_order():

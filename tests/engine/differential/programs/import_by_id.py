@@ -1,8 +1,4 @@
-"""A dynamic resource cannot be imported by its id alone."""
+"""`import TYPE NAME ID` of a dynamic resource, which cannot be read by its id alone."""
 
-from lab import ResourceOptions, Thing
-
-STEPS = ["import pulumi-python:dynamic/lab:Thing a a-1", "up"]
+STEPS = ["import pulumi-python:dynamic/lab:Thing a a-1"]
 SHOWS = ["import"]
-
-Thing("a", ResourceOptions(import_="a-1"), size=1)

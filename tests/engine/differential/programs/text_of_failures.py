@@ -1,8 +1,8 @@
-"""What a person reads of a run that failed."""
+"""What a person reads of an update that failed."""
 
 from lab import Thing
 
-STEPS = ["fault check a it is too small", "text preview", "mend check a", "fault create a", "text up"]
+STEPS = ["fault create a it is too small", "text up"]
 SHOWS = ["text output"]
 
 Thing("a", size=0)
