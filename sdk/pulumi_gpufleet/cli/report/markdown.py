@@ -35,7 +35,8 @@ def markdown(
     text = write(max_rows)
     if max_characters is None or len(text) <= max_characters:
         return text
-    return write(_largest(lambda rows: len(write(rows)) <= max_characters, max_rows))
+    longest = max(len(table) for each in stacks for table in (each.changed, each.risks, each.gpus))
+    return write(_largest(lambda rows: len(write(rows)) <= max_characters, min(max_rows, longest)))
 
 
 def escaped(text: str) -> str:
