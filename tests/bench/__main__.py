@@ -18,7 +18,8 @@ from .engines import Machines, run_machines
 from .fleets import Fleet, Server, run_fleet
 from .measuring import BenchFailed
 from .project import PULUMI, Engine
-from .tables import fleet_table, machine_table, verdict_table
+from .reports import Reports, run_reports
+from .tables import fleet_table, machine_table, report_table, verdict_table
 from .targets import verdicts
 
 
@@ -30,16 +31,17 @@ def main() -> int:
     print(_machine(), flush=True)
     fleets: list[Fleet] = []
     machines: list[Machines] = []
+    reports: list[Reports] = []
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory) as folder:
-            _measure(Path(folder).resolve(), options, fleets, machines)
+            _measure(Path(folder).resolve(), options, fleets, machines, reports)
     except BenchFailed as failure:
         print(f"\nbench: {failure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     finally:
-        missed = _report(fleets, machines, options.provisioning)
+        missed = _report(fleets, machines, reports, options.provisioning)
     return 1 if missed and options.check else 0
 
 
@@ -47,7 +49,13 @@ def _end(*_: object) -> None:
     sys.exit(143)
 
 
-def _measure(directory: Path, options: argparse.Namespace, fleets: list[Fleet], machines: list[Machines]) -> None:
+def _measure(
+    directory: Path,
+    options: argparse.Namespace,
+    fleets: list[Fleet],
+    machines: list[Machines],
+    reports: list[Reports],
+) -> None:
     """Measure one thing after the other; what is done is in the lists, whatever becomes of the rest."""
 
     def clusters(engine: Engine, server: Server, sizes: Sequence[int]) -> None:
@@ -60,6 +68,9 @@ def _measure(directory: Path, options: argparse.Namespace, fleets: list[Fleet], 
             with _told(f"{size} machines, {engine}"):
                 machines.append(run_machines(directory, size, engine))
 
+    for size in options.reports:
+        with _told(f"reports of {size} clusters"):
+            reports.append(run_reports(directory, size))
     without_cloud("embedded", options.machines)
     without_cloud("pulumi", options.pulumi_machines if PULUMI else [])
     clusters("embedded", "upgraded", options.fleets)
@@ -67,14 +78,21 @@ def _measure(directory: Path, options: argparse.Namespace, fleets: list[Fleet], 
     clusters("pulumi", "upgraded", options.pulumi_fleets if PULUMI else [])
 
 
-def _report(fleets: Sequence[Fleet], machines: Sequence[Machines], provisioning: tuple[float, float]) -> int:
+def _report(
+    fleets: Sequence[Fleet],
+    machines: Sequence[Machines],
+    reports: Sequence[Reports],
+    provisioning: tuple[float, float],
+) -> int:
     """Print what was measured; returns how many targets are missed."""
     if fleets:
         print(f"\nTogether clusters of one node, simulated, {_range(provisioning)} of provisioning each")
         print(fleet_table(fleets))
     if machines:
         print(f"\n{machine_table(machines)}")
-    found = verdicts(fleets, machines)
+    if reports:
+        print(f"\n{report_table(reports)}")
+    found = verdicts(fleets, machines, reports)
     missed = sum(not verdict.met for verdict in found)
     if found:
         print(f"\n{verdict_table(found)}\n\n{len(found) - missed} of {len(found)} targets met", flush=True)
@@ -99,6 +117,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pulumi-fleets", type=_sizes, metavar="N,N", help="clusters on the Pulumi CLI (10,100)")
     parser.add_argument("--machines", type=_sizes, metavar="N,N", help="machines without a cloud (100,1000,3000)")
     parser.add_argument("--pulumi-machines", type=_sizes, metavar="N,N", help="the same on the Pulumi CLI (100,1000)")
+    parser.add_argument("--reports", type=_sizes, metavar="N,N", help="clusters of a reported preview (10,1000)")
     parser.add_argument("--provisioning", type=_seconds, metavar="FROM-TO", help="seconds of wall time (20-40)")
     parser.add_argument("--seed", type=int, default=1, help="of what the simulator draws (default 1)")
     parser.add_argument("--directory", type=Path, help="where to put the projects (default: the temporary directory)")
@@ -109,6 +128,7 @@ def _options() -> argparse.Namespace:
         "pulumi_fleets": [10, 100],
         "machines": [100, 1000, 3000],
         "pulumi_machines": [100, 1000],
+        "reports": [10, 1000],
         "provisioning": (20.0, 40.0),
     }
     quick = {
@@ -117,6 +137,7 @@ def _options() -> argparse.Namespace:
         "pulumi_fleets": [],
         "machines": [100, 1000],
         "pulumi_machines": [100],
+        "reports": [10, 1000],
         "provisioning": (3.0, 6.0),
     }
     for name, value in (quick if options.quick else usual).items():

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from .engines import Machines
 from .fleets import LIST_ROUTE, Fleet, Phase
+from .reports import Reports
 from .targets import MEGABYTE, Verdict
 
 PARTS = ("engine", "program", "plugin")
@@ -64,6 +65,14 @@ def machine_table(runs: Sequence[Machines]) -> str:
             ("plugin, peak MB", lambda it: _megabytes(it.peak_bytes, "plugin")),
         ],
     )
+
+
+def report_table(runs: Sequence[Reports]) -> str:
+    """Lay out what reports cost."""
+    forms = list(runs[0].wall_seconds)
+    lines = [("clusters of a reported preview", *(run.name for run in runs))]
+    lines += [(f"{form}, s", *(f"{run.wall_seconds[form]:.1f}" for run in runs)) for form in forms]
+    return _aligned(lines)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> str:

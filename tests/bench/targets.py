@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .engines import Machines
 from .fleets import Fleet
+from .reports import Reports
 
 MEGABYTE = 1_000_000
 
@@ -26,7 +27,7 @@ class Verdict:
         return self.measured <= self.limit
 
 
-def verdicts(fleets: Sequence[Fleet], machines: Sequence[Machines]) -> list[Verdict]:
+def verdicts(fleets: Sequence[Fleet], machines: Sequence[Machines], reports: Sequence[Reports]) -> list[Verdict]:
     """Judge every figure that there is a target for: those of the embedded engine and the upgraded server."""
     found: list[Verdict] = []
     for fleet in fleets:
@@ -37,6 +38,9 @@ def verdicts(fleets: Sequence[Fleet], machines: Sequence[Machines]) -> list[Verd
         if run.machines == 1000:
             found.extend(_of_a_thousand(run))
     found.extend(_of_growth(ours))
+    for each in reports:
+        if each.clusters == 1000:
+            found.append(Verdict("report of 1000 clusters, slowest form", max(each.wall_seconds.values()), 3, "s"))
     return found
 
 

@@ -9,8 +9,10 @@ import click
 from gpufleet_provider import CLOUDS, __version__
 
 COMMANDS = {
+    "comment": ("pulumi_gpufleet.cli.comment.command", "Comment on a pull request with the report of a preview."),
     "import": ("pulumi_gpufleet.cli.importing.command", "Write a program and an import file for what already runs."),
     "orphans": ("pulumi_gpufleet.cli.orphans.command", "List what runs but is in no state; delete it on request."),
+    "report": ("pulumi_gpufleet.cli.report.command", "Show what a preview changes, what it risks, and what it costs."),
     "simulate": ("pulumi_gpufleet.cli.simulate", "Run simulated clouds on this machine, for free."),
 }
 """Name → the module that holds it (as `command`), and its line in the help. A module is imported when it is called."""

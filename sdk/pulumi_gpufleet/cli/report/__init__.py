@@ -1,0 +1,1 @@
+"""`gpufleet report`: what a preview changes, what it risks, and what it costs."""
