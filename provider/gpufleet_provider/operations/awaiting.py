@@ -88,27 +88,6 @@ def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Pro
         return known
 
 
-def looked_at_again(operation: Operation, id: str, outputs: Properties) -> Properties:
-    """Return the outputs of a resource whose wait has failed as it stands now, with how it stands under `__wait`.
-
-    They are returned as they were where it is gone, where the cloud cannot be asked, or where it still has failed.
-    """
-    lifecycle = operation.lifecycle
-    inputs: Properties = outputs.get(INPUTS) or {}
-    try:
-        info = parse_info(lifecycle.info_body, operation.watcher.fresh(id))
-        if lifecycle.gone(info):
-            return outputs
-        stands, during = lifecycle.readiness(info, inputs), during_of(outputs)
-        if stands.state == "failed" and is_given_up(lifecycle, info, during):
-            return outputs
-        wait = UnfinishedWait("pending", stands.message, during)
-        return {**outputs, **lifecycle.outputs(info), WAIT: wait.to_property()}
-    except Exception:
-        # It only helps to spare what has healed: without an answer, what the state says holds.
-        return outputs
-
-
 # --- Until it is gone -----------------------------------------------------------------------------------------------
 
 

@@ -42,7 +42,6 @@ from gpufleet_provider.operations.awaiting import (
     deadline_of,
     during_of,
     is_given_up,
-    looked_at_again,
     request_delete,
     seconds_until_shown,
     wait_until_gone,
@@ -53,6 +52,7 @@ from gpufleet_provider.operations.awaiting import (
 from gpufleet_provider.operations.call import Call
 from gpufleet_provider.operations.operation import Operation, poll_seconds
 from gpufleet_provider.operations.run_memory import RunMemory
+from gpufleet_provider.operations.second_look import ensure_replaceable, looked_at_again
 from gpufleet_provider.operations.unsettled import warn_of_unsettled
 from gpufleet_provider.waiting.wait import age
 from gpufleet_provider.waiting.watcher import watcher_for
@@ -147,7 +147,7 @@ class ResourceService:
         self.memory.record_diff(id, call.urn)
         if ACCOUNT in olds:
             self.memory.record_account(id, olds[ACCOUNT])
-        olds = self._looked_at_again(call, id, olds)
+        olds = looked_at_again(functools.partial(self._operation, call, olds.get(INPUTS)), id, olds)
         planned = plan(self.lifecycle, olds, news, call.is_unknown)
         loss = None if planned.replaces else lost_by_the_engine(self.lifecycle, olds, news, call.is_unknown)
         self.memory.record_plan(call.urn, loss)
@@ -161,16 +161,6 @@ class ResourceService:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
         warn_of_unsettled(lambda: self._operation(call, olds.get(INPUTS)), id, olds, planned)
         return planned
-
-    def _looked_at_again(self, call: Call, id: str, olds: Properties) -> Properties:
-        """Return old outputs, as they are now where they say that the wait has failed and the account can be asked."""
-        wait = UnfinishedWait.from_outputs(olds)
-        if wait is None or wait.state != "failed":
-            return olds
-        try:
-            return looked_at_again(self._operation(call, olds.get(INPUTS)), id, olds)
-        except CloudError:
-            return olds
 
     def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:
         """Create the resource, or take over the one that an interrupted run created; returns its id and outputs.
@@ -263,7 +253,7 @@ class ResourceService:
         remember_with_account(operation, id, outputs)
         declared = self.memory.record_delete(call.urn)
         if declared is not None:
-            outputs = _ensure_replaceable(operation, id, outputs, declared)
+            outputs = ensure_replaceable(operation, id, outputs, declared)
         deadline = deadline_of(call, lifecycle.timeouts.delete_seconds)
         if outputs.get(ACCOUNT, operation.client.mark) != operation.client.mark:
             try:
@@ -396,27 +386,6 @@ def _warn_of_ignored(operation: Operation, outputs: Properties, asked: Propertie
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------
-
-
-def _ensure_replaceable(operation: Operation, id: str, outputs: Properties, declared: Properties) -> Properties:
-    """Make sure, right before a delete that makes room for a replacement, that it loses nothing unasked.
-
-    Returns the outputs as they are now. Raises Refusal for what the program does not confirm, and for what was to be
-    replaced because it had failed and has healed since.
-    """
-    lifecycle, wait = operation.lifecycle, UnfinishedWait.from_outputs(outputs)
-    if wait is not None and wait.state == "failed":
-        now = looked_at_again(operation, id, outputs)
-        if now is not outputs and not plan(lifecycle, now, declared).replaces:
-            raise Refusal(
-                f"{operation.token} {id}: it had failed and was to be replaced, but it is not any more, so nothing was "
-                "deleted. Run `pulumi up` again, which goes on with it"
-            )
-        outputs = now
-    loss = lost_by_the_engine(lifecycle, outputs, declared)
-    if loss is not None:
-        raise Refusal(f"{operation.token} {id}: {loss.reason}")
-    return outputs
 
 
 def _delete_attached(operation: Operation, id: str, outputs: Properties, deadline: float) -> None:
