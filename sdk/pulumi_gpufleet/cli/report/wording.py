@@ -39,7 +39,7 @@ def headline(report: StackReport) -> str:
     if not report.changed:
         return "The preview failed" if report.failed else "Nothing changes"
     unpriced = sum(bool(row.cost_after.unknown or row.cost_before.unknown) for row in report.changed)
-    without = f", without {unpriced} unknown price{'s'[: unpriced != 1]}" if unpriced else ""
+    without = f"; {unpriced} price{'s'[: unpriced != 1]} unknown" if unpriced else ""
     increase = report.increase
     if any(increase.amounts.values()):
         per_month = monthly(increase).text(signed=True)
