@@ -71,21 +71,23 @@ def _stack(report: StackReport, broken: Sequence[Violation], max_rows: int) -> s
 def _rules(broken: Sequence[Violation], max_rows: int) -> list[str]:
     if not broken:
         return []
+    entries = wording.grouped(broken)
     lines = [
         f"- **{escaped(each.rule)}** {f'`{_code(each.name)}` ' if each.name else ''}{escaped(each.message)}"
-        for each in broken[:max_rows]
+        for each in entries[:max_rows]
     ]
-    return ["**Rules that this breaks**", "", *lines, *_rest(len(broken), max_rows, "- {} more"), ""]
+    return ["**Rules that this breaks**", "", *lines, *_rest(len(entries), max_rows, "- {} more"), ""]
 
 
 def _risks(report: StackReport, max_rows: int) -> list[str]:
     if not report.risks:
         return []
+    entries = wording.grouped(report.risks)
     lines = [
         f"- **{escaped(each.title)}:** {f'`{_code(each.name)}`: ' if each.name else ''}{escaped(each.message)}"
-        for each in report.risks[:max_rows]
+        for each in entries[:max_rows]
     ]
-    return ["**Before you approve**", "", *lines, *_rest(len(report.risks), max_rows, "- {} more"), ""]
+    return ["**Before you approve**", "", *lines, *_rest(len(entries), max_rows, "- {} more"), ""]
 
 
 def _costs(report: StackReport) -> list[str]:

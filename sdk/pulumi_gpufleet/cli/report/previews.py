@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -17,6 +18,7 @@ SECRET = "[secret]"
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key that marks an object which is no object, such as a secret with its plaintext or ciphertext."""
 _ROOT_TYPE = "pulumi:pulumi:Stack"
+_COLORS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*[mK]")
 _LOGICAL_OPERATIONS = {
     "same": "same",
     "create": "create",
@@ -227,7 +229,9 @@ def _from_events(events: list[dict[str, Any]]) -> Preview:
             diagnostics.append(_diagnostic(_object(event["diagnosticEvent"])))
         elif "policyEvent" in event:
             diagnostics.append(_policy_violation(_object(event["policyEvent"])))
-        elif "summaryEvent" in event and (summary := _object(event["summaryEvent"])).get("isPreview", not planned):
+        elif (
+            "summaryEvent" in event and (summary := _object(event["summaryEvent"])).get("isPreview", planned) == planned
+        ):
             ended = str(summary.get("result") or "succeeded")
         body = _object(event.get("resourcePreEvent") or event.get("resOutputsEvent"))
         row = _object(body.get("metadata"))
@@ -348,7 +352,7 @@ def _replacing(detailed: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _diagnostic(entry: dict[str, Any]) -> Diagnostic:
-    message = " ".join(str(entry.get("message", "")).split())
+    message = " ".join(_COLORS.sub("", str(entry.get("message", ""))).split())
     severity = str(entry.get("severity", "info"))
     return Diagnostic(severity, message.removeprefix(f"{severity}: "), str(entry.get("urn") or ""))
 

@@ -23,12 +23,13 @@ def show(
     for report, rules in zip(stacks, broken, strict=True):
         console.print(Text(f"{report.name}: {wording.headline(report)}", style="bold"))
         console.print(Text(wording.summary(report)))
-        for each in rules[:max_rows]:
+        entries, risks = wording.grouped(rules), wording.grouped(report.risks)
+        for each in entries[:max_rows]:
             _bullet(console, "red", "rule " + each.rule, each.name, each.message)
-        _rest(console, len(rules), max_rows, "rules broken")
-        for risk in report.risks[:max_rows]:
+        _rest(console, len(entries), max_rows, "rules broken")
+        for risk in risks[:max_rows]:
             _bullet(console, "red" if risk.kind in _GRAVE else "yellow", risk.title, risk.name, risk.message)
-        _rest(console, len(report.risks), max_rows, "warnings")
+        _rest(console, len(risks), max_rows, "warnings")
         if report.rows:
             console.print(_costs(report))
         if report.gpus:

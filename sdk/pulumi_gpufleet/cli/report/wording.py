@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
 from pulumi_gpufleet.cli.report.assessment import StackReport
 from pulumi_gpufleet.cli.report.money import HOURS_PER_MONTH, Money
 from pulumi_gpufleet.cli.report.prices import Cost
-from pulumi_gpufleet.cli.report.risks import named
+from pulumi_gpufleet.cli.report.risks import Risk, named
 from pulumi_gpufleet.cli.report.rows import Change, Row
+from pulumi_gpufleet.policies.rules import Violation
 
 OPERATIONS = {
     "create": "create",
@@ -26,6 +31,7 @@ _DONE = {
     "read": "read",
 }
 _MOST_CHANGES = 6
+EntryT = TypeVar("EntryT", Risk, Violation)
 
 
 def headline(report: StackReport) -> str:
@@ -33,7 +39,7 @@ def headline(report: StackReport) -> str:
     if not report.changed:
         return "The preview failed" if report.failed else "Nothing changes"
     unpriced = sum(bool(row.cost_after.unknown or row.cost_before.unknown) for row in report.changed)
-    without = f", without {unpriced} unknown price{'s'[: unpriced != 1]}" if unpriced else ""
+    without = f"; {unpriced} price{'s'[: unpriced != 1]} unknown" if unpriced else ""
     increase = report.increase
     if any(increase.amounts.values()):
         per_month = monthly(increase).text(signed=True)
@@ -123,6 +129,14 @@ def details(row: Row) -> list[str]:
     if row.goes_with:
         found.append(f"with it: {named(row.goes_with)}")
     return found
+
+
+def grouped(entries: Sequence[EntryT]) -> list[EntryT]:
+    """Return risks or broken rules with one entry for all resources that the same is said of."""
+    names: dict[EntryT, list[str]] = {}
+    for each in entries:
+        names.setdefault(replace(each, name=""), []).append(each.name)
+    return [replace(each, name=named(tuple(filter(None, found)))) for each, found in names.items()]
 
 
 def _changes(changes: list[Change]) -> str:

@@ -240,18 +240,18 @@ def test_the_number_is_in_the_event_as_well(
 
 
 def test_no_secret_is_posted(forge: FakeForge, comment: Callable[..., Result], preview: Callable[..., Path]) -> None:
-    hidden = {"oidc_config": {"client_secret": CANARY}, "cluster_name": "it"}
+    hidden = {"oidc_config": {"client_secret": CANARY}, "slurm_image": CANARY}
     path = preview(
         step(
             "update",
             "it",
             {"inputs": TOGETHER, "outputs": {"kube_config": CANARY}},
             {"inputs": TOGETHER | hidden},
-            diffReasons=["oidc_config"],
+            diffReasons=["oidc_config", "slurm_image"],
         ),
         config={"together:apiKey": CANARY},
     )
     assert comment(path).exit_code == 0
     (text,) = forge.comments.values()
-    assert "oidc\\_config" in text
+    assert "oidc\\_config, slurm\\_image" in text
     assert CANARY not in text

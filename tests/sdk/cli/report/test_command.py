@@ -80,6 +80,36 @@ def test_any_preview_of_the_cli_is_reported(gpufleet: Command, recording: Path, 
     assert sum(shown.values()) == sum(counted.values()) - sum(operation != "same" for operation in stacks)
 
 
+@pytest.mark.parametrize("name", ["02-up-create", "09-up-replace", "25-refresh-drift", "32-destroy"])
+def test_the_events_of_an_update_are_reported_as_well(gpufleet: Command, tmp_path: Path, name: str) -> None:
+    events = json.loads((GOLDEN[0].parent / f"{name}.json").read_text())["events"]
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, events)))
+    stack = stack_of(gpufleet, "log")
+    assert (stack["failed"], stack["project"], stack["stack"]) == (False, "golden", "dev")
+    (counted,) = [event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event]
+    for operation in ("replace", "update"):
+        assert stack["counts"].get(operation, 0) == counted.get(operation, 0)
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, events[:-1])))
+    assert stack_of(gpufleet, "log")["failed"] is True
+
+
+def test_the_same_of_many_is_said_once(gpufleet: Command, preview: Callable[..., Path]) -> None:
+    path = preview(
+        *(step("create", f"it-{number}", new={"inputs": TOGETHER | {"num_gpus": 64}}) for number in range(9))
+    )
+    for form in ("markdown", "html", "table"):
+        text = gpufleet("report", path, "--format", form, "--fail-on", "unprotected=8").stdout
+        assert text.count("64 GPUs without") == 2
+        assert text.count("it-0, it-1, it-2, it-3, it-4 and 4 more") == 2
+    assert len(stack_of(gpufleet, path)["risks"]) == 9
+
+
+def test_colors_are_taken_out_of_messages(gpufleet: Command, preview: Callable[..., Path]) -> None:
+    message = "<{%fg 3%}>warning: <{%reset%}>a \x1b[31mred\x1b[0m one\n"
+    stack = stack_of(gpufleet, preview(diagnostics=[{"severity": "warning", "message": message}]))
+    assert [each["message"] for each in stack["risks"]] == ["a red one"]
+
+
 def test_an_event_log_shows_what_is_unchanged(gpufleet: Command, tmp_path: Path) -> None:
     events = [json.loads(line) for line in (RECORDED / "embedded.events").read_text().splitlines()]
     for event in events:
