@@ -178,7 +178,7 @@ def test_a_refused_diff_stands_under_its_resource_and_any_terminal_shows_it(proj
     assert "  lab:index:Thing (t?rn):\n    error: the diff failed, as it was told to\n" in refused.out
     assert "    lab:index:Thing t?rn **failed** 1 error\n" in refused.out
     assert "    pulumi:pulumi:Stack test-dev **failed** 1 message\n" in refused.out
-    assert "Duration: " in refused.out
+    assert refused.out.endswith("Resources:\n    2 unchanged\n    1 errored\n")
     document = project.preview(check=False).document
     errors = [diagnostic["urn"] for diagnostic in document["diagnostics"] if diagnostic["severity"] == "error"]
     assert errors == ["urn:pulumi:dev::test::lab:index:Thing::t·rn"]

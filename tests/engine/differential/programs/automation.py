@@ -2,7 +2,7 @@
 
 from lab import Output, Thing, pulumi
 
-STEPS = ["python driver.py"]
+STEPS = ["salt local", "python driver.py"]
 SHOWS = ["the Automation API"]
 
 if __name__ == "__main__":
