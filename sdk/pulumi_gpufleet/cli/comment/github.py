@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi_gpufleet.cli.comment.forge import Forge, ForgeError
 
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_REPOSITORY = re.compile(r"\A[\w.-]+/[\w.-]+\Z")
 _REF = re.compile(r"refs/pull/(\d+)/")
 
 
