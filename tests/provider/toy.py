@@ -138,8 +138,13 @@ class BoxLifecycle(Lifecycle[BoxInfo]):
             return Readiness("failed", "failed: the box is broken")
         if info.status == "paused":
             return Readiness("blocked", "paused: no credits")
-        ready = info.status == "ready" and info.count == inputs.get("count", info.count)
+        if info.status == "unlabelled":
+            return Readiness("pending", "unlabelled", "its labels are not shown")
+        ready = info.status in ("ready", "worn") and info.count == inputs.get("count", info.count)
         return Readiness("ready" if ready else "pending", f"{info.status} · {info.count} boxes")
+
+    def trouble(self, info: BoxInfo) -> str | None:
+        return f"{info.status}: it needs somebody" if info.status in ("paused", "worn") else None
 
     def gone(self, info: BoxInfo) -> bool:
         return info.status == "gone"

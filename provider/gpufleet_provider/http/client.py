@@ -89,6 +89,11 @@ class _Retry(Exception):
         self.after_seconds = after_seconds
 
 
+def _may_be_done(error: CloudError) -> bool:
+    """Whether an answer, or the lack of one, leaves open what became of the request."""
+    return error.may_be_done or isinstance(error, Ambiguous) or error.status == 408 or (error.status or 0) >= 500
+
+
 class Pace:
     """A steady rate of requests, shared by any number of threads."""
 
@@ -188,9 +193,16 @@ class CloudClient:
         content = None if json is None else jsonlib.dumps(json).encode()
         headers = {"Content-Type": "application/json"} if content is not None else {}
 
+        unclear = False
+
         def attempt() -> Any:
+            nonlocal unclear
             request = self._client.build_request(method, url, params=params, content=content, headers=headers)
-            return self._attempt(request, f"{method} {path}", creates, repeatable)
+            try:
+                return self._attempt(request, f"{method} {path}", creates, repeatable)
+            except _Retry as fault:
+                unclear = unclear or _may_be_done(fault.error)
+                raise
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Retry),
@@ -203,6 +215,9 @@ class CloudClient:
             return retrying(attempt)
         except _Retry as last:
             error = last.error
+        except CloudError as last:
+            error = last
+        error.may_be_done = unclear or _may_be_done(error)
         # Outside of the handler: the chain of attempts and the httpx error are no use to a user.
         raise error
 
@@ -231,9 +246,12 @@ class CloudClient:
                 answer = None
             if isinstance(answer, dict):
                 return cast(Any, answer)
-            raise self._unclear_outcome(
+            unclear = self._unclear_outcome(
                 f"{request_line} answered {status} with something that is not a JSON object", repeatable, status
             )
+            if isinstance(unclear, Ambiguous):
+                unclear.reply = reply.content.decode("utf-8", "replace")
+            raise unclear
         if 300 <= status < 400:
             message = f"{request_line} answered {status}, a redirect, which is not followed"
             if not repeatable and status not in (301, 307, 308):
@@ -272,6 +290,7 @@ class CloudClient:
     def _unclear_outcome(self, message: str, repeatable: bool, status: int | None) -> Exception:
         kind = Unavailable if repeatable else Ambiguous
         error = kind(f"{self.cloud.title}: {message}. {advice(kind, self.cloud)}", status=status)
+        error.may_be_done = True
         return _Retry(error, 60) if repeatable else error
 
     def _stopped(self, request_line: str) -> Stopped:
@@ -342,5 +361,10 @@ def _is_loopback(base_url: str) -> bool:
 
 def _decoded(content: bytes) -> Any:
     """Decode JSON, without control characters in any string; raises ValueError, or RecursionError if it is too deep."""
-    answer: Any = jsonlib.loads(content)
+    answer: Any = jsonlib.loads(content, parse_int=_whole_number)
     return fold_controls(answer) if may_hold_controls(content) else answer
+
+
+def _whole_number(digits: str) -> int | float:
+    # Python reads no number of thousands of digits; as a float it is infinite, and counts as no number.
+    return int(digits) if len(digits) <= 300 else float(digits)

@@ -47,6 +47,8 @@ class CloudError(Exception):
     """The vendor's error code, or an empty string."""
     answer: str
     """The vendor's message, shortened and redacted, or an empty string."""
+    may_be_done: bool = False
+    """Whether what was asked for may have been carried out, by this attempt or by one before it."""
 
     def __init__(self, message: str, *, status: int | None = None, code: str = "", answer: str = "") -> None:
         super().__init__(message)
@@ -98,6 +100,9 @@ class Unavailable(CloudError):
 class Ambiguous(CloudError):
     """A POST was sent and no readable answer came back: it may have been carried out."""
 
+    reply: str = ""
+    """The body of a reply that accepts and cannot be read; it is not redacted, and never shown."""
+
 
 class Stopped(CloudError):
     """The run was cancelled, or its engine is gone: nothing was sent."""
@@ -144,11 +149,13 @@ class WaitCancelled(WaitEnded):
 class Unfinished(CloudError):
     """The resource exists and is not ready: a partial failure, which keeps its id and what is known of it."""
 
-    def __init__(self, wait: UnfinishedWait, id: str, outputs: Properties) -> None:
+    def __init__(self, wait: UnfinishedWait, id: str, outputs: Properties, inputs: Properties | None = None) -> None:
+        """Keep what is known; `inputs` are those that a read has corrected."""
         super().__init__(wait.message)
         self.wait = wait
         self.id = id
         self.outputs = outputs
+        self.inputs = inputs
 
 
 # --- Which error an answer is ---------------------------------------------------------------------------------------

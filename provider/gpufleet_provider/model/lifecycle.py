@@ -50,6 +50,9 @@ class Readiness:
 
     state: Literal["pending", "ready", "blocked", "failed"]
     message: str
+    missing: str = ""
+    """While pending: what alone is wrong, as a clause for the user (`its kubeconfig is not shown`), all else being
+    ready. A wait does not hang on it for ever: after some minutes without a change it ends with a warning."""
 
 
 Action = Literal["update", "replace", "ignore", "refuse"]
@@ -170,6 +173,20 @@ class Lifecycle(ABC, Generic[InfoT]):
     @abstractmethod
     def readiness(self, info: InfoT, inputs: Properties) -> Readiness:
         """Judge a reply against the declared inputs; pure, and an unknown status is pending."""
+
+    def update_readiness(self, info: InfoT, inputs: Properties) -> Readiness:
+        """Judge a reply after an update; pure, as `readiness` is, which it is by default.
+
+        Of the inputs that change in place, `inputs` has only those that the update changed: nothing else is waited for.
+        """
+        return self.readiness(info, inputs)
+
+    def trouble(self, info: InfoT) -> str | None:
+        """Return what is wrong with a resource that is or was in use, as a clause for the user; None if nothing.
+
+        Paused, degraded, being deleted: a refresh, a preview and an update say it, whether anything has changed or not.
+        """
+        return None
 
     def observed(self, info: InfoT, declared: Properties | None = None) -> Properties:
         """Return the inputs as a reply shows them; those that it does not show are absent.

@@ -12,6 +12,7 @@ from gpufleet_provider.model.fields import Default, Failure, Properties, mark
 from gpufleet_provider.model.lifecycle import Effect, Lifecycle
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ENDED, INPUTS
+from gpufleet_provider.model.unanswered import unsettled
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 
 
@@ -65,6 +66,8 @@ def plan(
         return Plan(bool(terms), known, _detailed(found, known), refusal, tuple(warnings))
     detailed = _detailed(found, list(reasons))
     wait = UnfinishedWait.from_outputs(olds)
+    if not reasons:
+        detailed = {**unsettled(lifecycle, prior, news), **detailed}
     if wait is not None and not reasons:
         if wait.state == "failed":
             lost = "" if _is_without_data(olds) else lifecycle.replacement_loss(prior)

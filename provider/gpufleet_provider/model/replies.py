@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 
-from gpufleet_provider.model.errors import Unavailable
+from gpufleet_provider.model.errors import Ambiguous, Unavailable
 from gpufleet_provider.model.fields import InfoT, Properties
 from gpufleet_provider.model.lifecycle import Client
 
@@ -49,8 +50,17 @@ def fetch_object(client: Client, path: str, id_field: str) -> Properties:
 
 
 def post_create(client: Client, path: str, body: Properties, id_field: str) -> str:
-    """Post a create, never twice, and return the new id, or an empty string where the reply holds none."""
-    id = client.request("POST", path, json=body, creates=True).get(id_field)
+    """Post a create, never twice, and return the new id, or an empty string where the reply holds none.
+
+    Of a reply that is accepted and cannot be read as a whole, the id is taken if it has only one. Raises CloudError.
+    """
+    try:
+        id = client.request("POST", path, json=body, creates=True).get(id_field)
+    except Ambiguous as unreadable:
+        found = set(re.findall(rf'"{re.escape(id_field)}"\s*:\s*"([\w.:-]+)"', unreadable.reply))
+        if len(found) != 1:
+            raise
+        return found.pop()
     return id if isinstance(id, str) else ""
 
 
@@ -120,6 +130,9 @@ def _dict_reader(read: Reader) -> Reader:
     return entries
 
 
+_LARGEST = 2**63
+
+
 # --- Scalars --------------------------------------------------------------------------------------------------------
 
 
@@ -141,9 +154,13 @@ def _number(value: Any) -> float | None:
 
 def _whole_number(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    number = _number(value)
-    return int(number) if number is not None and number.is_integer() else None
+        number: float | None = value
+    else:
+        number = _number(value)
+    # No field counts so far, and a number that large can be kept in no state.
+    if number is None or abs(number) > _LARGEST or number != int(number):
+        return None
+    return int(number)
 
 
 def _truth(value: Any) -> bool | None:

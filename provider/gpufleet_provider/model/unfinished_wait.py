@@ -1,7 +1,8 @@
 """`UnfinishedWait`: why a resource is not ready, as it stands in users' state under the hidden output `__wait`.
 
 The property is an object with `state` ("pending" or "failed"), `words`, `during` ("create" until the resource has been
-ready once, "update" afterwards) and, while the cloud has not shown the resource, `accepted_unix_seconds`.
+ready once, "update" afterwards), during an update `asked`, and, while the cloud has not shown the resource,
+`accepted_unix_seconds`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class UnfinishedWait:
     """`create` until it has been ready once; from then on it may hold work, and no failure replaces it."""
     accepted_unix_seconds: float | None = None
     """When the cloud accepted the create of a resource that it has not shown since; None once it has."""
+    asked: tuple[str, ...] | None = None
+    """The inputs that an update has changed, which alone are waited for; None where the state does not say."""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> UnfinishedWait | None:
@@ -45,13 +48,21 @@ class UnfinishedWait:
             message=str(found.get("words") or "the state does not say why"),
             during="create" if found.get("during") == "create" else "update",
             accepted_unix_seconds=_time(found.get("accepted_unix_seconds")),
+            asked=_names(found.get("asked")),
         )
 
     def to_property(self) -> Properties:
         """Return the object that stands in the state."""
-        known = {"state": self.state, "words": self.message, "during": self.during}
-        accepted = self.accepted_unix_seconds
-        return known if accepted is None else {**known, "accepted_unix_seconds": accepted}
+        known: Properties = {"state": self.state, "words": self.message, "during": self.during}
+        if self.accepted_unix_seconds is not None:
+            known["accepted_unix_seconds"] = self.accepted_unix_seconds
+        if self.asked is not None and self.during == "update":
+            known["asked"] = list(self.asked)
+        return known
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    return tuple(map(str, cast("list[Any]", value))) if isinstance(value, list) else None
 
 
 def _time(value: Any) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from typing import Any, Literal
 
 from gpufleet_provider.model.errors import (
@@ -21,6 +22,7 @@ from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations.adoption import warn_of_duplicates
 from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.health import warn_of_trouble
 from gpufleet_provider.operations.operation import Operation
 from gpufleet_provider.waiting.wait import GRACE_SECONDS
 
@@ -30,13 +32,30 @@ During = Literal["create", "update"]
 # --- Until it is ready ----------------------------------------------------------------------------------------------
 
 
+def readiness_of(
+    lifecycle: Lifecycle[Any], info: Info, inputs: Properties, changed: Collection[str] | None
+) -> Readiness:
+    """Judge a reply against all inputs, or after an update against those that it `changed`."""
+    if changed is None:
+        return lifecycle.readiness(info, inputs)
+    in_place = lifecycle.update_body.model_fields
+    waited_for = {name: value for name, value in inputs.items() if name in changed or name not in in_place}
+    return lifecycle.update_readiness(info, waited_for)
+
+
 def wait_until_ready(
-    operation: Operation, id: str, inputs: Properties, deadline: float, olds: Properties, during: During
+    operation: Operation,
+    id: str,
+    inputs: Properties,
+    deadline: float,
+    olds: Properties,
+    during: During,
+    changed: Collection[str] | None = None,
 ) -> Properties:
     """Wait until the resource is ready and return its outputs; what ends the wait early stands under `__wait`.
 
-    Never raises: the id is known, and an error would lose it. `olds` stand in where the cloud showed nothing; they are
-    empty for what has just been created.
+    Of an update only what it `changed` is waited for. Never raises: the id is known, and an error would lose it. `olds`
+    stand in where the cloud showed nothing; they are empty for what has just been created.
     """
     lifecycle = operation.lifecycle
     operation.remember(id)
@@ -47,27 +66,37 @@ def wait_until_ready(
         gone = raw is None
         if raw is None:
             return Readiness("failed", "it is gone: the cloud has no such id any more")
-        return lifecycle.readiness(parse_info(lifecycle.info_body, raw), inputs)
+        return readiness_of(lifecycle, parse_info(lifecycle.info_body, raw), inputs, changed)
+
+    def go_on_without(missing: str) -> None:
+        operation.call.warn(f"{operation.token} {id} is ready, but {missing}; this run goes on")
 
     known = {**without_wait(olds), lifecycle.id_field: id}
     kept_beside = {INPUTS: inputs, ACCOUNT: operation.client.mark}
     accepted = _accepted_unix_seconds(olds) if olds else time.time()
+    asked = None if changed is None else tuple(changed)
     try:
         raw = operation.watcher.wait(
-            id, judge, deadline_seconds=_remaining_seconds(deadline), progress=operation.call.progress
+            id,
+            judge,
+            deadline_seconds=_remaining_seconds(deadline),
+            progress=operation.call.progress,
+            without=go_on_without,
         )
         warn_of_duplicates(operation, id, inputs)
-        return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept_beside}
+        info = parse_info(lifecycle.info_body, raw)
+        warn_of_trouble(operation, id, info)
+        return {**lifecycle.outputs(info), **kept_beside}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
         shown = parse_info(lifecycle.info_body, ended.raw) if ended.raw is not None else None
         for_good = isinstance(ended, WaitFailed) and (gone or is_given_up(lifecycle, shown, during))
         kept = "" if for_good or not isinstance(ended, WaitFailed) else "; it is kept"
         since = accepted if ended.raw is None else None
-        wait = UnfinishedWait("failed" if for_good else "pending", f"{describe(ended)}{kept}", during, since)
+        wait = UnfinishedWait("failed" if for_good else "pending", f"{describe(ended)}{kept}", during, since, asked)
         return {**_shown_outputs(lifecycle, ended.raw, known), **kept_beside, WAIT: wait.to_property()}
     except Exception as error:
-        wait = UnfinishedWait("pending", describe(error), during, accepted)
+        wait = UnfinishedWait("pending", describe(error), during, accepted, asked)
         return {**known, **kept_beside, WAIT: wait.to_property()}
 
 
@@ -152,10 +181,31 @@ def wait_until_gone(operation: Operation, id: str, deadline: float) -> None:
 # --- What a state says of a wait ------------------------------------------------------------------------------------
 
 
+def wait_now(lifecycle: Lifecycle[Any], info: Info, inputs: Properties, outputs: Properties) -> UnfinishedWait | None:
+    """Return why a resource is not as it should be now: what it waited for is not there yet, or it is in trouble."""
+    during, changed = during_of(outputs), changed_of(lifecycle, outputs)
+    if WAIT in outputs and (stands := readiness_of(lifecycle, info, inputs, changed)).state != "ready":
+        given_up = stands.state == "failed" and is_given_up(lifecycle, info, during)
+        state = "failed" if given_up else "pending"
+        return UnfinishedWait(state, stands.message, during, asked=None if changed is None else tuple(changed))
+    said = lifecycle.trouble(info)
+    return UnfinishedWait("pending", said, "update", asked=()) if said is not None else None
+
+
 def during_of(outputs: Properties) -> During:
     """Say whether a resource is still being created; a state that does not say so holds one that has been ready."""
     wait = UnfinishedWait.from_outputs(outputs)
     return wait.during if wait is not None else "update"
+
+
+def changed_of(lifecycle: Lifecycle[Any], outputs: Properties) -> Collection[str] | None:
+    """Return which changed inputs an unfinished wait waits for, none if it was over; None for all of a create."""
+    wait = UnfinishedWait.from_outputs(outputs)
+    if wait is None:
+        return ()
+    if wait.during == "create":
+        return None
+    return wait.asked if wait.asked is not None else tuple(lifecycle.update_body.model_fields)
 
 
 def without_wait(outputs: Properties) -> Properties:

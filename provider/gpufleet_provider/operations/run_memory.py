@@ -46,6 +46,8 @@ class RunMemory:
     """Why this run could not look at what runs now; None if it could, or has not tried."""
     claimed_names: dict[tuple[Any, ...], str] = field(default_factory=dict[tuple[Any, ...], str])
     """Names, each with its account and place, under which this run creates something, and the URN of that."""
+    said: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Ids, each with what was said to be wrong with it."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     # --- Checks and diffs ---
@@ -107,6 +109,13 @@ class RunMemory:
     def record_gone(self, id: str) -> None:
         """Record that this run has deleted an id."""
         self.deleted_ids.add(id)
+
+    def is_news(self, id: str, said: str) -> bool:
+        """Record what is said to be wrong with a resource; False if this run has said it before."""
+        with self._lock:
+            is_new = (id, said) not in self.said
+            self.said.add((id, said))
+            return is_new
 
     # --- Which account an id is in ---
 

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 from gpufleet_provider.http.accounts import Setting
 from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.checking import Checked, check, ended_message, lost_term
-from gpufleet_provider.model.comparing import changes, corrected, differences
+from gpufleet_provider.model.comparing import corrected, differences
 from gpufleet_provider.model.errors import Ambiguous, CloudError, MissingKey, NotFound, Refusal, describe
 from gpufleet_provider.model.fields import Failure, Local, Properties, marked
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.planning import Plan, lost_by_the_engine, plan, prior_inputs
 from gpufleet_provider.model.replies import parse_info
 from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, IMPORT_ID, INPUTS, WAIT
+from gpufleet_provider.model.unanswered import settled
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations import catalogue
 from gpufleet_provider.operations.adoption import (
@@ -30,7 +31,6 @@ from gpufleet_provider.operations.adoption import (
     ensure_importable,
     find_created,
     find_leftover,
-    mismatches,
     shown_in_place,
     shown_inputs,
     warn_of_duplicates,
@@ -38,22 +38,22 @@ from gpufleet_provider.operations.adoption import (
 from gpufleet_provider.operations.another_account import refuse_another_account, remember_with_account
 from gpufleet_provider.operations.another_state import TAKE_OVER, found_by_check, takes_over
 from gpufleet_provider.operations.awaiting import (
-    During,
     deadline_of,
-    during_of,
-    is_given_up,
     request_delete,
     seconds_until_shown,
+    wait_now,
     wait_until_gone,
     wait_until_ready,
     with_current_outputs,
     without_wait,
 )
 from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.health import warn_before_a_run, warn_of_trouble
 from gpufleet_provider.operations.operation import Operation, poll_seconds
 from gpufleet_provider.operations.run_memory import RunMemory
 from gpufleet_provider.operations.second_look import ensure_replaceable, looked_at_again
 from gpufleet_provider.operations.unsettled import warn_of_unsettled
+from gpufleet_provider.operations.updating import apply_changes
 from gpufleet_provider.waiting.wait import age
 from gpufleet_provider.waiting.watcher import watcher_for
 
@@ -143,7 +143,10 @@ class ResourceService:
             checked.inputs[self.lifecycle.name_field] = name
 
     def diff(self, call: Call, id: str, olds: Properties, news: Properties) -> Plan:
-        """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for."""
+        """Compare declared inputs with declared inputs; raises Refusal where a run may not do what they ask for.
+
+        What is paused, degraded or being deleted is warned of, even if nothing is to be changed.
+        """
         self.memory.record_diff(id, call.urn)
         if ACCOUNT in olds:
             self.memory.record_account(id, olds[ACCOUNT])
@@ -159,6 +162,7 @@ class ResourceService:
             call.warn(f"{self.lifecycle.token} {id}: {warning}")
         if planned.refusal is not None:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
+        warn_before_a_run(self.lifecycle, self.memory, call, id, olds, lambda: self._operation(call, olds.get(INPUTS)))
         warn_of_unsettled(lambda: self._operation(call, olds.get(INPUTS)), id, olds, planned)
         return planned
 
@@ -200,7 +204,9 @@ class ResourceService:
             # What is only referred to, by its id, is not managed here.
             remember_with_account(operation, id, outputs)
         try:
-            info = parse_info(lifecycle.info_body, operation.watcher.fresh(id, within_seconds=1.0))
+            shown_before = [name for name in lifecycle.info_body.model_fields if outputs.get(name)]
+            raw = operation.watcher.fresh(id, within_seconds=1.0, showing=shown_before)
+            info = parse_info(lifecycle.info_body, raw)
         except NotFound:
             info = None
         if info is None:
@@ -217,28 +223,29 @@ class ResourceService:
             )
             return outputs, inputs
         if inputs is None:
+            warn_of_trouble(operation, id, info)
             return lifecycle.outputs(info), None
         inputs = {key: value for key, value in inputs.items() if key != ENDED}
         warn_of_duplicates(operation, id, inputs)
+        inputs = settled(lifecycle, inputs, lifecycle.observed(info, inputs))
         now = _drifted(operation, id, inputs, lifecycle.observed(info, inputs))
         result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: operation.client.mark}
-        if WAIT in outputs and (stands := lifecycle.readiness(info, now)).state != "ready":
-            during = during_of(outputs)
-            given_up = stands.state == "failed" and is_given_up(lifecycle, info, during)
-            state = "failed" if given_up else "pending"
-            result[WAIT] = UnfinishedWait(state, stands.message, during).to_property()
+        wait = wait_now(lifecycle, info, now, outputs)
+        if wait is not None:
+            result[WAIT] = wait.to_property()
         return result, now
 
     def update(self, call: Call, id: str, olds: Properties, inputs: Properties) -> Properties:
         """Send what changed, wait until it holds, and return the outputs; without a change, go on waiting.
 
-        Raises CloudError when the change was not accepted: the state then keeps what it has.
+        Raises CloudError when the change was certainly not accepted: the state then keeps what it has. Where that is
+        not known, what was asked for is kept with the inputs, and the next update settles it.
         """
         operation = self._operation(call, inputs)
         remember_with_account(operation, id, olds)
         deadline = deadline_of(call, self.lifecycle.timeouts.update_seconds)
         prior = prior_inputs(self.lifecycle, olds, inputs)
-        return _apply_changes(operation, id, olds, prior, inputs, deadline, during_of(olds))
+        return apply_changes(operation, id, olds, prior, inputs, deadline)
 
     def delete(self, call: Call, id: str, outputs: Properties) -> None:
         """Delete the resource and what it made besides itself, and return when all of it is gone.
@@ -308,7 +315,7 @@ def _adopt(operation: Operation, id: str, shown: Properties, inputs: Properties,
         message = f"{id} was taken over and is as it was, because {'; '.join(others)}. Declare what runs, or delete it"
         return {**outputs, WAIT: UnfinishedWait("pending", message).to_property()}
     try:
-        return _apply_changes(operation, id, outputs, shown, inputs, deadline, "update")
+        return apply_changes(operation, id, outputs, shown, inputs, deadline)
     except Exception as error:
         message = f"{id} was taken over and is as it was, because an update failed: {describe(error)}"
         return {**outputs, WAIT: UnfinishedWait("pending", message).to_property()}
@@ -350,39 +357,6 @@ def _drifted(operation: Operation, id: str, inputs: Properties, shown: Propertie
         for difference in where:
             operation.call.note(f"{lifecycle.token} {id}: {difference.message()}; it cannot change, so nothing is done")
     return now
-
-
-# --- Update ---------------------------------------------------------------------------------------------------------
-
-
-def _apply_changes(
-    operation: Operation,
-    id: str,
-    olds: Properties,
-    prior: Properties,
-    inputs: Properties,
-    deadline: float,
-    during: During,
-) -> Properties:
-    """Send what differs from the prior inputs, if anything does, and wait until the resource is ready."""
-    lifecycle = operation.lifecycle
-    sent = changes(lifecycle, prior, inputs)
-    if sent:
-        try:
-            lifecycle.update(operation.client, id, sent)
-        except NotFound as error:
-            raise CloudError(f"{error}. If {id} is gone, `pulumi refresh` removes it from the state") from None
-    outputs = wait_until_ready(operation, id, inputs, deadline, olds, during)
-    if sent and WAIT not in outputs:
-        _warn_of_ignored(operation, outputs, {name: inputs[name] for name in sent if name in inputs})
-    return outputs
-
-
-def _warn_of_ignored(operation: Operation, outputs: Properties, asked: Properties) -> None:
-    """Warn where the cloud accepted a change and then shows that it was not made."""
-    raw = {key: value for key, value in outputs.items() if not key.startswith("__")}
-    for message in mismatches(operation.lifecycle, raw, asked):
-        operation.call.warn(f"{operation.token}: the cloud accepted the update, but {message}")
 
 
 # --- Delete ---------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2, struct_pb2
-from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ResourceProvider, UpdateResult
+from pulumi.dynamic import Config, ConfigureRequest, CreateResult, ReadResult, ResourceProvider, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime.proto import provider_pb2
 
@@ -47,6 +47,9 @@ _REQUESTS = (
     provider_pb2.UpdateRequest,
     provider_pb2.DeleteRequest,
 )
+
+_LARGEST_IN_A_STATUS = 4 * 1024 * 1024
+"""Bytes of outputs in the status of a call, which travels as metadata: engines accept less of that than of replies."""
 
 # --- Our providers --------------------------------------------------------------------------------------------------
 
@@ -190,10 +193,13 @@ def create(servicer: Any, request: provider_pb2.CreateRequest, context: Any) -> 
 
 
 def read(servicer: Any, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
-    """Serve Read, from the old outputs, or from the inputs alone for a resource that is only referred to."""
+    """Serve Read, from the old outputs, or from the inputs alone for a resource that is only referred to.
+
+    A resource that is not as it should be is a partial failure: Pulumi's way to say so, in the state as well.
+    """
 
     def serve(provider: Any, id: str, props: Properties) -> provider_pb2.ReadResponse:
-        result = provider.read(id, props)
+        result = _ensure_finished(provider.read(id, props), request)
         pickled = {PROVIDER: props[PROVIDER]}
         response = provider_pb2.ReadResponse(id=result.id, properties=struct_of({**result.outs, **pickled}))
         if result.inputs is not None:
@@ -282,11 +288,12 @@ def _serve_within_stock_handler(request: Any, context: Any, method: Callable[...
     call = _call_of(request)
     # Not what the handler passes on: older SDKs leave out what begins with two underscores.
     arguments = _arguments(request)
-    if not stock_handlers:
-        return method(call, *arguments)
     try:
-        return _ensure_finished(method(call, *arguments), request)
+        result = _with_outputs_to_keep(method(call, *arguments), getattr(request, "id", ""))
+        return _ensure_finished(result, request) if stock_handlers else _say_unfinished(result, call)
     except Exception as error:
+        if not stock_handlers:
+            raise
         message = _set_status(context, error)
     # A stock handler of the newer shape catches every exception, and would abort with a traceback instead.
     abort = context.abort
@@ -300,14 +307,36 @@ def _serve_within_stock_handler(request: Any, context: Any, method: Callable[...
 
 def _ensure_finished(result: ReplyT, request: Any) -> ReplyT:
     """Return the result of a provider's call; raises Unfinished for a resource that is not ready."""
-    if isinstance(result, (CreateResult, UpdateResult)):
+    if isinstance(result, (CreateResult, ReadResult, UpdateResult)):
         outputs = cast(Properties, result.outs)
         wait = UnfinishedWait.from_outputs(outputs)
         if wait is not None:
             id, bag = (
-                (result.id, request.properties) if isinstance(result, CreateResult) else (request.id, request.news)
+                (request.id, request.news) if isinstance(result, UpdateResult) else (result.id, request.properties)
             )
-            raise Unfinished(wait, id, {**outputs, PROVIDER: bag[PROVIDER]})
+            pickled = {PROVIDER: bag[PROVIDER]}
+            inputs = result.inputs if isinstance(result, ReadResult) else None
+            raise Unfinished(wait, id or "", {**outputs, **pickled}, None if inputs is None else {**inputs, **pickled})
+    return result
+
+
+def _with_outputs_to_keep(result: ReplyT, id: str) -> ReplyT:
+    """Return a result whose outputs a stock handler can carry: those that the next run needs, if not all of them."""
+    if isinstance(result, (CreateResult, UpdateResult)):
+        id, during = (result.id or "", "create") if isinstance(result, CreateResult) else (id, "update")
+        try:
+            _properties(id, cast(Properties, result.outs), during)
+        except Unfinished as unfinished:
+            result.outs = _needed(unfinished.outputs)
+    return result
+
+
+def _say_unfinished(result: ReplyT, call: Call) -> ReplyT:
+    """Warn of a resource that a read finds not as it should be, on a server that has no other way to say so."""
+    if isinstance(result, ReadResult):
+        wait = UnfinishedWait.from_outputs(cast(Properties, result.outs))
+        if wait is not None:
+            call.warn(f"{result.id}: {wait.message}")
     return result
 
 
@@ -325,10 +354,16 @@ def _properties(id: str, outputs: Properties, during: Literal["create", "update"
 
 def _properties_of_unfinished(outputs: Properties) -> struct_pb2.Struct:
     """Return the outputs of what is not ready for the wire, or what the next run needs of them."""
-    try:
-        return struct_of(outputs)
-    except Exception:
-        return struct_of({name: outputs[name] for name in (INPUTS, ACCOUNT, PROVIDER, WAIT) if name in outputs})
+    with contextlib.suppress(Exception):
+        whole = struct_of(outputs)
+        if whole.ByteSize() <= _LARGEST_IN_A_STATUS:
+            return whole
+    return struct_of(_needed(outputs))
+
+
+def _needed(outputs: Properties) -> Properties:
+    """Return what the next run needs of outputs to go on from there."""
+    return {name: outputs[name] for name in (INPUTS, ACCOUNT, PROVIDER, WAIT) if name in outputs}
 
 
 def _set_status(context: Any, error: Exception) -> str:
@@ -338,11 +373,12 @@ def _set_status(context: Any, error: Exception) -> str:
     context.set_details(message)
     if isinstance(error, Unfinished):
         details = any_pb2.Any()
-        details.Pack(
-            provider_pb2.ErrorResourceInitFailed(
-                id=error.id, properties=_properties_of_unfinished(error.outputs), reasons=[message]
-            )
+        failed = provider_pb2.ErrorResourceInitFailed(
+            id=error.id, properties=_properties_of_unfinished(error.outputs), reasons=[message]
         )
+        if error.inputs is not None:
+            failed.inputs.CopyFrom(struct_of(error.inputs))
+        details.Pack(failed)
         status = _status_type()(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[details])
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     return message

@@ -163,10 +163,11 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
         """Judge the status and, once it is `active`, the machines, against the declared number of them.
 
-        An active cluster with a machine in `error` is stopped: Shadeform repairs no member, but the others run.
+        Whether `active` says that every machine is up is stated nowhere, so one that stays behind is `missing`. With
+        too few machines and one of them in `error` the wait is stopped: Shadeform repairs none, but the others run.
         """
         status = info.status or "no status yet"
-        members = info.instances or []
+        members = _present(info)
         wanted = inputs.get("num_instances") or len(members)
         up = sum(member.status == "active" and bool(member.ip) for member in members)
         details = info.status_details if info.status_details != status else None
@@ -174,25 +175,36 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         if status in ("deleting", "deleted"):
             return Readiness("failed", f"{status}: the cluster is being deleted")
         if status == "error":
-            why = f": {details}" if details else ""
-            return Readiness("failed", f"error{why}; the cluster may still cost money until it is deleted")
+            return Readiness("failed", _in_error(info))
         if status != "active":
             return Readiness("pending", message)
-        broken = [member.name or member.id or "one without a name" for member in members if member.status == "error"]
+        if up >= wanted:
+            return Readiness("ready", message)
+        broken = _broken(members)
         if broken:
             return Readiness(
                 "blocked",
                 f"{message} · in error: {', '.join(broken)}; Shadeform has no call that repairs a member: "
                 "replace the cluster, or run `pulumi up` again once its support has mended it",
             )
-        return Readiness("ready" if up == wanted and len(members) == wanted else "pending", message)
+        return Readiness("pending", message, f"only {up} of {wanted} instances are shown as active with an address")
+
+    def trouble(self, info: ClusterInfo) -> str | None:
+        """Return that the cluster is being deleted or in error, or which of its machines are."""
+        if info.status in ("deleting", "deleted"):
+            details = f" ({info.status_details})" if info.status_details else ""
+            return f"{info.status}: the cluster is being deleted{details}"
+        if info.status == "error":
+            return _in_error(info)
+        broken = _broken(_present(info)) if info.status == "active" else []
+        return f"active · in error: {', '.join(broken)}" if broken else None
 
     def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
         """Return the inputs as Shadeform shows them, most of them by way of the machines.
 
         What the machines say counts only where they agree, and their number only while the cluster is active.
         """
-        members = info.instances or []
+        members = _present(info)
         shown = super().observed(info, declared)
         shown["cluster_type"] = _agreed(member.shade_instance_type for member in members)
         shown["os"] = _agreed(member.configuration.os if member.configuration else None for member in members)
@@ -226,6 +238,21 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def live(self, info: ClusterInfo) -> bool:
         """Return whether the cluster is neither gone nor being deleted; one in `error` is live, since it may cost."""
         return info.status not in ("deleting", "deleted")
+
+
+def _in_error(info: ClusterInfo) -> str:
+    why = f": {info.status_details}" if info.status_details and info.status_details != "error" else ""
+    return f"error{why}; the cluster may still cost money until it is deleted"
+
+
+def _present(info: ClusterInfo) -> list[Instance]:
+    """Return the machines without those that are leaving or have left."""
+    members = info.instances or []
+    return [each for each in members if each.status not in ("deleting", "deleted") and not each.deleted_at]
+
+
+def _broken(members: list[Instance]) -> list[str]:
+    return [member.name or member.id or "one without a name" for member in members if member.status == "error"]
 
 
 def _agreed(values: Iterator[str | None]) -> str | None:

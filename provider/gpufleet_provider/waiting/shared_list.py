@@ -91,6 +91,12 @@ class SharedList:
         with self._lock:
             return self._last.rows if self._last is not None else []
 
+    def last_within(self, seconds: float) -> Listing | None:
+        """Return the last readable listing if its request started at most so long ago; sends nothing."""
+        with self._lock:
+            is_recent = self._last is not None and time.monotonic() - self._last.started <= seconds
+            return self._last if is_recent else None
+
     def cancel(self, reason: str) -> None:
         """Raise `Stopped` for everybody who waits for a listing, now and from now on."""
         with self._lock:

@@ -20,6 +20,7 @@ from gpufleet_provider.model.errors import (
 )
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Readiness
+from gpufleet_provider.model.text import one_line
 
 Judge = Callable[[Properties | None], Readiness]
 """Judges a raw reply; None stands for a resource that is certainly gone."""
@@ -32,6 +33,8 @@ REFUSALS = 3
 """401s or 403s in a row that end a wait: trying the same key again would not help."""
 FAULTS, FAULTY_SECONDS = 5, 300.0
 """Failed polls in a row, and how long they must have lasted, that end a wait; the client retried each for a minute."""
+MISSING_SECONDS = 300.0
+"""How long a resource that is ready but for one thing, and does not change, is waited for; then it is a warning."""
 REPEAT_SECONDS = 60.0
 """How often a progress line is repeated in which only the age has changed."""
 
@@ -51,6 +54,7 @@ class Wait:
         self._unjudged = True
         self._message = "not seen yet"
         self._message_since = now
+        self._missing = ""
         self._misses = 0
         self._faults = 0
         self._refusals = 0
@@ -113,12 +117,26 @@ class Wait:
                 self._message,
                 self._raw,
             ) from error
-        self._set_message(readiness.message, now)
+        # A cloud's own words are in it, of any length.
+        message = one_line(readiness.message)
+        self._set_message(message, now)
         if readiness.state == "failed":
-            raise WaitFailed(f"{self._subject} failed: {readiness.message}", readiness.message, self._raw)
+            raise WaitFailed(f"{self._subject} failed: {message}", message, self._raw)
         if readiness.state == "blocked":
-            raise WaitBlocked(f"{self._subject} is held up: {readiness.message}", readiness.message, self._raw)
+            raise WaitBlocked(f"{self._subject} is held up: {message}", message, self._raw)
+        self._missing = readiness.missing if readiness.state == "pending" else ""
         return readiness.state == "ready"
+
+    @property
+    def is_ready_but_for_one_thing(self) -> bool:
+        """Whether the last reply lacked one thing alone."""
+        return bool(self._missing)
+
+    def missing_for_long(self, now: float) -> str | None:
+        """Return what is still missing once it is not to be waited for any longer; None before, or if nothing is."""
+        if not self._missing or now - self._message_since < MISSING_SECONDS:
+            return None
+        return f"{self._missing} after {age(now - self._message_since)}"
 
     def _set_message(self, message: str, now: float) -> None:
         if message != self._message:
@@ -127,8 +145,11 @@ class Wait:
     # --- Time ---
 
     def seconds_until_due(self, now: float) -> float:
-        """Return the time until the deadline or the next progress line, whichever comes first."""
-        return max(0.0, min(self._started + self._deadline_seconds, self._shown_at + REPEAT_SECONDS) - now)
+        """Return the time until the deadline, the next progress line or the end of patience, whichever is first."""
+        due = min(self._started + self._deadline_seconds, self._shown_at + REPEAT_SECONDS)
+        if self._missing:
+            due = min(due, self._message_since + MISSING_SECONDS)
+        return max(0.0, due - now)
 
     def check_deadline(self, now: float) -> None:
         """Raise WaitTimedOut when the time is up."""

@@ -15,7 +15,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gpufleet_provider.http.client import CloudClient
@@ -24,6 +24,11 @@ from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.waiting.shared_list import Listing, SharedList
 from gpufleet_provider.waiting.wait import Judge, Wait
+
+RECENT_SECONDS = 30.0
+"""How old a list may be in which only the health of resources is looked up."""
+LOOK_SECONDS = 10.0
+"""How long such a look waits for the list."""
 
 
 def interval_seconds(age_seconds: float) -> float:
@@ -41,8 +46,10 @@ _ABSENT = _Absent()
 class _Waiter:
     """One waiting thread, and the newest poll result for it."""
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, *, by_id: bool) -> None:
         self.id = id
+        self.by_id = by_id
+        """Whether its replies are read by id, because rows of the list lack fields."""
         self.since = time.monotonic()
         self.wakeup = threading.Event()
         # A newer result replaces one that has not been read yet.
@@ -76,11 +83,14 @@ class Watcher:
             changed_at=lambda: client.changed_at,
         )
         self._scopes: tuple[str, ...] = ()
+        fields = lifecycle.info_body.model_fields
+        self._required = [name for name, field in fields.items() if field.is_required()]
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._polling = False
         self._polled_at = float("-inf")
         self._poll_took_seconds = 0.0
+        self._unreadable = False
         self._stop = threading.Event()
         self._reason = ""
 
@@ -110,14 +120,46 @@ class Watcher:
         """Return the raw replies of the last list that was read, whenever that was; sends nothing."""
         return self._lists.last_rows()
 
-    def fresh(self, id: str, *, within_seconds: float = 0.0) -> Properties:
+    def listed(self, id: str) -> Properties | None:
+        """Return the row of one id in a recent list, not to be changed; None where the list lacks it.
+
+        Raises CloudError, and Unavailable when the list takes long; a list that was once not to be had is not asked for
+        again. It is for what is good to know: a preview works offline, too, and at its usual speed.
+        """
+        recent = self._lists.last_within(RECENT_SECONDS)
+        if recent is not None:
+            return recent.by_id.get(id)
+        if self._unreadable:
+            raise Unavailable(f"{self._lifecycle.token}: the list could not be read")
+        found: list[Listing | CloudError] = []
+
+        def ask() -> None:
+            try:
+                found.append(self._lists.ask(RECENT_SECONDS))
+            except CloudError as error:
+                found.append(error)
+
+        asking = threading.Thread(target=ask, name="gpufleet-look", daemon=True)
+        asking.start()
+        asking.join(LOOK_SECONDS)
+        listing = found[0] if found else Unavailable(f"{self._lifecycle.token}: the list took too long")
+        if isinstance(listing, CloudError):
+            self._unreadable = True
+            raise listing
+        return listing.by_id.get(id)
+
+    def fresh(self, id: str, *, within_seconds: float = 0.0, showing: Iterable[str] = ()) -> Properties:
         """Return the raw reply for one id, out of a list that many share; not to be changed.
 
         The list may have started up to `within_seconds` before this call, but never before this process changed
-        something. Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
+        something. A row that lacks one of the fields in `showing` is read by id: lists may leave out heavy ones.
+        Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
         """
         listed = self._lists.ask(within_seconds).by_id.get(id)
-        return self._get_by_id(id) if listed is None else self._complete(id, listed)
+        if listed is None:
+            return self._get_by_id(id)
+        is_whole = self._lifecycle.list_shows_all and all(listed.get(name) is not None for name in showing)
+        return listed if is_whole else self._whole(id, listed)
 
     def recent_list(self, within_seconds: float) -> list[Properties]:
         """Return the raw replies of a list that is at most so old, changes made here or not; raises CloudError."""
@@ -128,10 +170,8 @@ class Watcher:
         listed = self._lists.ask(within_seconds, despite_changes=True).by_id.get(id)
         return self._get_by_id(id) if listed is None else listed
 
-    def _complete(self, id: str, listed: Properties) -> Properties:
-        """Return the raw reply for a listed resource: its row, or the reply by id where rows lack fields."""
-        if self._lifecycle.list_shows_all:
-            return listed
+    def _whole(self, id: str, listed: Properties) -> Properties:
+        """Return the reply by id for a listed resource, since its row lacks fields."""
         try:
             return self._get_by_id(id)
         except NotFound:
@@ -165,16 +205,19 @@ class Watcher:
         *,
         deadline_seconds: float,
         progress: Callable[[str], None] | None = None,
+        without: Callable[[str], None] | None = None,
         gone_is_expected: bool = False,
     ) -> Properties:
         """Return the raw reply that `judge` calls ready; an empty one when that is None, the resource being gone.
 
-        `judge` and `progress` run on the calling thread; `judge` is asked when the reply has changed. Unless
+        `judge`, `progress` and `without` run on the calling thread; `judge` is asked when the reply has changed, and
+        `without` is told what the reply still lacks where it alone was missing for too long to wait on. Unless
         `gone_is_expected`, a resource counts as gone only after some 404s in a row and a while after the start: what
         was just created may not show yet. Raises `WaitFailed`, `WaitTimedOut`, `WaitUnanswered`, `WaitCancelled`.
         """
         wait = Wait(f"{self._lifecycle.token} {id}", judge, time.monotonic(), deadline_seconds, gone_is_expected)
-        waiter = _Waiter(id)
+        waiter = _Waiter(id, by_id=not self._lifecycle.list_shows_all)
+        shown: Properties = {}
         self._enter(waiter)
         try:
             while True:
@@ -183,8 +226,24 @@ class Watcher:
                 answer = self._answer(waiter)
                 if self._stop.is_set() or isinstance(answer, Stopped):
                     raise wait.cancelled(self._reason or str(answer))
-                if answer is not None and wait.record(answer, time.monotonic()):
+                over = answer is not None and wait.record(answer, time.monotonic())
+                if over and isinstance(answer, dict) and not waiter.by_id and self._lacks_fields(answer):
+                    # The row says ready and leaves out fields: from now on the reply by id is judged.
+                    waiter.by_id = True
+                    whole = self._by_id_or_error(waiter.id, answer)
+                    over = whole == answer or wait.record(whole, time.monotonic())
+                    answer = whole
+                if isinstance(answer, dict):
+                    shown = answer
+                if over:
                     return answer if isinstance(answer, dict) else {}
+                # The list may leave out just what is missing.
+                waiter.by_id = waiter.by_id or wait.is_ready_but_for_one_thing
+                missing = wait.missing_for_long(time.monotonic())
+                if missing is not None:
+                    if without is not None:
+                        without(missing)
+                    return shown
                 line = wait.next_line(time.monotonic())
                 if line is not None and progress is not None:
                     # A line that cannot be shown must not end the wait.
@@ -197,12 +256,19 @@ class Watcher:
     def _answer(self, waiter: _Waiter) -> Properties | CloudError | None:
         """Return a new reply, NotFound where both list and cloud lack the resource, or the error of a failed poll."""
         result = waiter.next()
+        if isinstance(result, _Absent):
+            return self._by_id_or_error(waiter.id)
+        return self._by_id_or_error(waiter.id, result) if isinstance(result, dict) and waiter.by_id else result
+
+    def _by_id_or_error(self, id: str, listed: Properties | None = None) -> Properties | CloudError:
         try:
-            if isinstance(result, _Absent):
-                return self._get_by_id(waiter.id)
-            return self._complete(waiter.id, result) if isinstance(result, dict) else result
+            return self._get_by_id(id) if listed is None else self._whole(id, listed)
         except CloudError as error:
             return error
+
+    def _lacks_fields(self, row: Properties) -> bool:
+        """Say whether a row leaves out what the schema requires, as lists may do with heavy fields."""
+        return any(row.get(name) is None for name in self._required)
 
     def cancel_all(self, reason: str) -> None:
         """End every wait with `WaitCancelled` and every other question with `Stopped`, at once and from now on."""
@@ -299,7 +365,7 @@ class Watcher:
                     # An older list may still show what was before the create or the update that is waited for.
                     row = outcome.by_id.get(waiter.id, _ABSENT)
                     # Where rows lack fields, an unchanged row is news as well: as a copy it is told again.
-                    if isinstance(row, dict) and not self._lifecycle.list_shows_all:
+                    if isinstance(row, dict) and waiter.by_id:
                         row = dict(row)
                     waiter.publish(row)
 

@@ -147,6 +147,58 @@ def test_half_of_a_surrogate_pair_in_an_answer_is_replaced():
     assert answer == {"id": "a?", "events": [{"message": "b?c", "?": "\U0001f600"}]}
 
 
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        ('{"n": 1' + "0" * 5000 + "}", float("inf")),
+        ('{"n": 12}', 12),
+        ('{"n": ' + "9" * 40 + "}", int("9" * 40)),
+    ],
+)
+def test_a_number_of_any_length_is_read(body: str, number: float):
+    assert client(Script(httpx.Response(200, content=body))).request("GET", "/things") == {"n": number}
+
+
+def test_an_answer_that_is_nested_beyond_reason_is_no_answer(slept: list[float]):
+    deep = httpx.Response(200, content='{"id": "t-1", "a": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(Unavailable):
+        client(Script(deep)).request("GET", "/things")
+    with pytest.raises(Ambiguous) as lost:
+        client(Script(deep)).request("POST", "/things", json={}, creates=True)
+    assert "t-1" in lost.value.reply and "t-1" not in str(lost.value)
+
+
+@pytest.mark.parametrize("text", ["token" * 13_000, "a-" * 32_768, "password: " * 6_000, "x" * 65_536, "[2J\x1b\x00"])
+def test_no_body_holds_up_its_error(text: str):
+    # With patterns that look at each place again, the first of them takes hours.
+    with pytest.raises(Invalid) as refused:
+        client(Script(httpx.Response(400, content=text))).request("GET", "/things")
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("answers", "may_be_done"),
+    [
+        ([refusal(400)], False),
+        ([refusal(409)], False),
+        ([refusal(429), refusal(409)], False),
+        ([httpx.ConnectError("no"), refusal(409)], False),
+        ([httpx.ReadTimeout("lost"), refusal(409)], True),
+        ([refusal(502), refusal(400)], True),
+        ([httpx.Response(200, content="<html>"), refusal(409)], True),
+        ([httpx.ReadError("reset")], True),
+        ([refusal(500)], True),
+        ([refusal(500, x_should_retry="false")], True),
+    ],
+)
+def test_an_error_says_whether_it_may_be_done_all_the_same(
+    slept: list[float], answers: list[Answer], may_be_done: bool
+):
+    with pytest.raises(CloudError) as failed:
+        client(Script(*answers)).request("PUT", "/things/1", json={})
+    assert failed.value.may_be_done is may_be_done
+
+
 def test_a_compressed_answer_is_read():
     body = gzip.compress(b'{"clusters": []}')
 

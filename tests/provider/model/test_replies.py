@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import pytest
-from gpufleet_provider.model.errors import Unavailable
+from gpufleet_provider.model.errors import Ambiguous, Unavailable
 from gpufleet_provider.model.fields import Info, Suggested
 from gpufleet_provider.model.replies import fetch_object, fetch_rows, parse_info, post_create
 from gpufleet_provider.shadeform.cluster import CLUSTER as SHADEFORM
@@ -50,6 +50,8 @@ class Whole(Info):
         ("number", "9" * 5000, None),
         ("number", [8], None),
         ("number", 2**63, 2**63),
+        ("number", 10**300, None),
+        ("number", -(10**30), None),
         ("ratio", 8, 8.0),
         ("ratio", "0.5", 0.5),
         ("ratio", float("nan"), None),
@@ -151,3 +153,30 @@ def test_lists_and_objects() -> None:
 @pytest.mark.parametrize(("answer", "id"), [({"id": "x"}, "x"), ({}, ""), ({"id": None}, ""), ({"id": 7}, "")])
 def test_the_id_of_a_create_is_a_string_or_empty(answer: Any, id: str) -> None:
     assert post_create(Answer(answer), "/rows", {}, "id") == id
+
+
+@pytest.mark.parametrize(
+    ("reply", "id"),
+    [
+        ('{"id": "x-1", "broken": ', "x-1"),
+        ('{"id": "x-1", "node": {"id" : "x-1"}, ', "x-1"),
+        ('{"id": "x-1", "node": {"id": "x-2"}, ', None),
+        ('{"id": 7, ', None),
+        ("<html>", None),
+        ("", None),
+    ],
+)
+def test_the_one_id_of_a_reply_that_cannot_be_read_is_taken(reply: str, id: str | None) -> None:
+    class Unreadable:
+        cloud = CLOUD
+
+        def request(self, method: str, path: str, **_: Any) -> Any:
+            error = Ambiguous("POST /rows answered 200 with something that is not a JSON object")
+            error.reply = reply
+            raise error
+
+    if id is not None:
+        assert post_create(Unreadable(), "/rows", {}, "id") == id
+    else:
+        with pytest.raises(Ambiguous):
+            post_create(Unreadable(), "/rows", {}, "id")

@@ -7,11 +7,13 @@ from typing import Any
 import grpc
 import pytest
 from gpufleet_provider.model.errors import CloudError, Unfinished, describe
+from gpufleet_provider.model.text import LONGEST_LINE
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.plugin.serving import _set_status
 from gpufleet_provider.plugin.values import properties_of, struct_of
 from hypothesis import given, settings
+from pulumi.dynamic import CreateResult, ReadResult, UpdateResult
 from pulumi.output import Unknown
 from pulumi.runtime.proto import provider_pb2
 
@@ -113,3 +115,33 @@ def test_an_unfinished_wait_keeps_its_id_whatever_was_shown_last() -> None:
     context = Context()
     _set_status(context, Unfinished(UnfinishedWait("pending", "not \ud83d yet", "create"), "c-1", ODD))
     assert (partial_failure(context).id, context.details) == ("c-1", "not ? yet")
+
+
+def test_outputs_that_are_too_large_for_a_status_do_not_cost_the_id() -> None:
+    context = Context()
+    large = {**ODD, "message": "x" * 16 * 1024 * 1024}
+    _set_status(context, Unfinished(UnfinishedWait("pending", "y" * 16 * 1024 * 1024, "create"), "c-1", large))
+    told = partial_failure(context)
+    assert told.id == "c-1" and "message" not in properties_of(told.properties)
+    assert (len(context.details), len(told.reasons[0])) == (LONGEST_LINE, LONGEST_LINE)
+
+
+def test_what_a_read_finds_in_trouble_is_a_partial_failure_with_corrected_inputs() -> None:
+    wait = {"state": "pending", "words": "Paused", "during": "update", "asked": list[str]()}
+    request = provider_pb2.ReadRequest(id="c-1", properties=struct_of({"__provider": "pickled"}))
+    with pytest.raises(Unfinished) as unfinished:
+        serving._ensure_finished(ReadResult("c-1", {"status": "Paused", "__wait": wait}, {"count": 2}), request)
+    context = Context()
+    _set_status(context, unfinished.value)
+    told = partial_failure(context)
+    assert (told.id, list(told.reasons)) == ("c-1", ["Paused"])
+    assert properties_of(told.inputs) == {"count": 2.0, "__provider": "pickled"}
+    assert properties_of(told.properties)["status"] == "Paused"
+
+
+def test_a_result_that_a_stock_handler_cannot_carry_keeps_what_the_next_run_needs() -> None:
+    kept = serving._with_outputs_to_keep(CreateResult("c-1", dict(ODD)), "")
+    assert kept.outs["__inputs"] == {"count": 2} and "message" not in kept.outs
+    assert kept.outs["__wait"]["during"] == "create"
+    whole = UpdateResult({"message": "fine"})
+    assert serving._with_outputs_to_keep(whole, "c-1").outs == {"message": "fine"}

@@ -66,7 +66,7 @@ def test_every_change_replaces(name: str) -> None:
     assert (verdict.field, verdict.action) == (name, "replace")
 
 
-# --- Readiness ------------------------------------------------------------------------------------------------------
+# --- Members and statuses --------------------------------------------------------------------------------------------
 
 
 def members(*statuses: str, ip: str | None = "203.0.113.1") -> list[Properties]:
@@ -74,38 +74,6 @@ def members(*statuses: str, ip: str | None = "203.0.113.1") -> list[Properties]:
         {**FULL["instances"][0], "name": f"m-{index}", "status": status, "ip": ip}
         for index, status in enumerate(statuses)
     ]
-
-
-@pytest.mark.parametrize(
-    ("reply", "state", "words"),
-    [
-        ({}, "ready", "active · ready · 2 of 2 instances active"),
-        ({"status_details": None}, "ready", "active · 2 of 2 instances active"),
-        ({"instances": members("active")}, "pending", "1 of 2 instances active"),
-        ({"instances": []}, "pending", "0 of 2 instances active"),
-        ({"instances": None}, "pending", "0 of 2 instances active"),
-        ({"instances": members("active", "pending")}, "pending", "1 of 2"),
-        ({"instances": members("active", "active", ip=None)}, "pending", "0 of 2"),
-        ({"instances": members("active", "active", "active")}, "pending", "3 of 2"),
-        ({"instances": members("active", "error")}, "blocked", "in error: m-1"),
-        ({"status": "creating", "instances": []}, "pending", "creating"),
-        ({"status": "pending_provider", "status_details": "Placing"}, "pending", "pending_provider · Placing"),
-        ({"status": "pending", "instances": members("active", "error")}, "pending", "1 of 2"),
-        ({"status": "rebalancing"}, "pending", "rebalancing"),
-        ({"status": None}, "pending", "no status yet"),
-        (
-            {"status": "error", "status_details": "no capacity"},
-            "failed",
-            "error: no capacity; the cluster may still cost",
-        ),
-        ({"status": "error", "status_details": None}, "failed", "error; the cluster may still cost"),
-        ({"status": "deleting"}, "failed", "deleting"),
-        ({"status": "deleted"}, "failed", "deleted"),
-    ],
-)
-def test_readiness(reply: Properties, state: str, words: str) -> None:
-    stands = CLUSTER.readiness(parse_info(ClusterInfo, {**FULL, **reply}), INPUTS)
-    assert (stands.state, words in stands.message) == (state, True), stands
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gpufleet_provider.model.errors import (
 )
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Readiness
+from gpufleet_provider.model.text import LONGEST_LINE
 from gpufleet_provider.waiting.wait import Wait, age
 
 GONE = NotFound("no such thing")
@@ -206,3 +207,35 @@ def test_a_judge_that_stumbles_does_not_cost_the_id():
 )
 def test_ages_are_read_at_a_glance(seconds: float, text: str):
     assert age(seconds) == text
+
+
+def lacking(raw: Properties | None) -> Readiness:
+    assert raw is not None
+    return Readiness("pending", raw["status"], raw.get("missing", ""))
+
+
+def test_what_alone_is_missing_is_given_up_when_nothing_has_changed_for_long():
+    watch = Wait("acme:Thing t1", lacking, 1000.0, 5400.0)
+    assert not watch.record({"status": "Ready", "missing": "its key is not shown"}, 1010.0)
+    assert watch.is_ready_but_for_one_thing
+    assert watch.missing_for_long(1309.0) is None
+    watch.next_line(1300.0)
+    assert watch.seconds_until_due(1300.0) == 10.0
+    assert watch.missing_for_long(1310.0) == "its key is not shown after 5 min"
+
+
+def test_what_is_missing_beside_others_is_waited_for():
+    watch = Wait("acme:Thing t1", lacking, 1000.0, 5400.0)
+    watch.record({"status": "Ready", "missing": "its key is not shown"}, 1010.0)
+    watch.record({"status": "Booting"}, 1300.0)
+    assert watch.missing_for_long(2000.0) is None and not watch.is_ready_but_for_one_thing
+    watch.record({"status": "Ready", "missing": "its key is not shown"}, 2000.0)
+    assert watch.missing_for_long(2299.0) is None
+    assert watch.missing_for_long(2300.0) is not None
+
+
+def test_a_message_of_any_length_is_a_line():
+    watch = waiting()
+    watch.record({"status": "x\x1b[2J\n" * 1_000_000}, 1001.0)
+    line = watch.next_line(1001.0) or ""
+    assert len(line) < LONGEST_LINE + 100 and line.isprintable()

@@ -28,6 +28,7 @@ from gpufleet_provider.model.errors import (
 )
 from gpufleet_provider.model.fields import Body, Info, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
+from gpufleet_provider.waiting import wait as wait_module
 from gpufleet_provider.waiting import watcher as waiting
 from gpufleet_provider.waiting.wait import Wait
 from gpufleet_provider.waiting.watcher import Watcher, cancel_everything, interval_seconds, watcher_for
@@ -313,6 +314,83 @@ def test_where_a_list_lacks_fields_what_it_shows_is_asked_for_by_id(
     cloud.set("a", None)
     assert watcher.fresh("a") == {"id": "a"}
     watcher.cancel_all("the test is over")
+
+
+def test_a_row_that_says_ready_and_leaves_out_fields_is_judged_by_id(
+    cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, threads: Threads
+):
+    """The list shows a status, and the key only by id, where it comes later."""
+
+    class Keyed(Thing):
+        key: str
+
+    monkeypatch.setattr(Things, "info_body", Keyed)
+    cloud.things["a"] = {"id": "a", "status": "Ready"}
+    rows = [{"id": "a", "status": "Ready"}]
+    monkeypatch.setattr(Things, "list_all", lambda self, client: client.request("GET", "/things") and list(rows))
+
+    def with_key(raw: Properties | None) -> Readiness:
+        has_key = raw is None or raw.get("key") != ""
+        return Readiness("ready" if has_key else "pending", "Ready", "" if has_key else "its key is not shown")
+
+    watching = Watcher(Things(), watcher._client, poll_seconds=0.02)
+    cloud.things["a"]["key"] = ""
+    threads.run("wait", lambda: watching.wait("a", with_key, deadline_seconds=PATIENTLY))
+    until(lambda: cloud.calls["GET one"] >= 3)
+    cloud.things["a"] = {"id": "a", "status": "Ready", "key": "k"}
+    assert threads.join()["wait"] == {"id": "a", "status": "Ready", "key": "k"}
+    assert watching.fresh("a") == rows[0]
+    assert watching.fresh("a", showing=["key"])["key"] == "k"
+    watching.cancel_all("the test is over")
+
+
+def test_fields_that_the_cloud_never_shows_are_asked_for_once(
+    cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+):
+    class Keyed(Thing):
+        key: str
+
+    monkeypatch.setattr(Things, "info_body", Keyed)
+    watching = Watcher(Things(), watcher._client, poll_seconds=0.02)
+    cloud.set("a", "Ready")
+    assert watching.wait("a", judge, deadline_seconds=PATIENTLY)["status"] == "Ready"
+    assert cloud.calls["GET one"] == 1
+    watching.cancel_all("the test is over")
+
+
+def test_what_alone_is_missing_is_told_and_no_longer_waited_for(
+    cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(wait_module, "MISSING_SECONDS", 0.1)
+    cloud.set("a", "Ready")
+    missing: list[str] = []
+
+    def lacking(raw: Properties | None) -> Readiness:
+        return Readiness("pending", "Ready", "its key is not shown")
+
+    shown = watcher.wait("a", lacking, deadline_seconds=PATIENTLY, without=missing.append)
+    assert (shown["status"], missing) == ("Ready", ["its key is not shown after 0 s"])
+
+
+def test_a_look_asks_once_and_gives_up_on_a_list_that_is_not_to_be_had(
+    cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+):
+    cloud.set("a", "Ready")
+    assert [watcher.listed(id) for id in ("a", "a", "b")] == [{"id": "a", "status": "Ready"}] * 2 + [None]
+    assert cloud.calls["GET all"] == 1
+    monkeypatch.setattr(waiting, "RECENT_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.2)
+    held = threading.Event()
+
+    def hold(call: str) -> None:
+        held.wait(PATIENTLY)
+
+    cloud.before = hold
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            watcher.listed("a")
+    held.set()
+    assert cloud.calls["GET all"] == 2
 
 
 @pytest.mark.parametrize(

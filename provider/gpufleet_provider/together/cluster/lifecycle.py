@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Iterable
 
 from gpufleet_provider.http.client import segment
+from gpufleet_provider.model.errors import CloudError
 from gpufleet_provider.model.fields import Failure, Properties
 from gpufleet_provider.model.lifecycle import AttachedResource, Client, Effect, Lifecycle, Readiness
 from gpufleet_provider.model.replies import fetch_object, fetch_rows, post_create
@@ -16,7 +17,7 @@ from gpufleet_provider.together.cluster import shared_volume as inline_volume
 from gpufleet_provider.together.cluster.bodies import ClusterCreate, ClusterInfo, ClusterUpdate
 from gpufleet_provider.together.cluster.changes import effect, update_payload
 from gpufleet_provider.together.cluster.observed import observed
-from gpufleet_provider.together.cluster.readiness import has_been_ready, readiness
+from gpufleet_provider.together.cluster.readiness import has_been_ready, readiness, trouble, update_readiness
 from gpufleet_provider.together.cluster.rules import RULES
 
 _CLUSTERS = "/compute/clusters"
@@ -67,7 +68,12 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
         if volume is not None:
             inline_volume.grow(client, self.get(client, id), volume)
         if sent:
-            client.request("PUT", f"{_CLUSTERS}/{segment(id)}", json=sent)
+            try:
+                client.request("PUT", f"{_CLUSTERS}/{segment(id)}", json=sent)
+            except CloudError as error:
+                # The volume has grown: the update is half done, whatever became of this half.
+                error.may_be_done = error.may_be_done or volume is not None
+                raise
 
     def delete(self, client: Client, id: str) -> None:
         """Ask for the delete."""
@@ -76,6 +82,14 @@ class ClusterLifecycle(Lifecycle[ClusterInfo]):
     def readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
         """Judge status, phases and nodes against the declared inputs."""
         return readiness(info, inputs)
+
+    def update_readiness(self, info: ClusterInfo, inputs: Properties) -> Readiness:
+        """Judge what an update changed, and nothing else."""
+        return update_readiness(info, inputs)
+
+    def trouble(self, info: ClusterInfo) -> str | None:
+        """Return that the cluster is paused, degraded, being deleted, or late."""
+        return trouble(info)
 
     def observed(self, info: ClusterInfo, declared: Properties | None = None) -> Properties:
         """Return the inputs as Together shows them."""
