@@ -42,7 +42,7 @@ $(INSTALLED):
 lock: install
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-header \
-		--group dev pyproject.toml --output-file requirements.lock
+		--group dev --all-extras pyproject.toml --output-file requirements.lock
 
 # --- The main job ----------------------------------------------------------------------------------------------------------
 

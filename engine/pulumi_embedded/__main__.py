@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+import sys
 from typing import Final
 
 _INTERRUPTED: Final = 130
+
+
+_OF_UNIX: Final = ("fcntl", "pwd")
+_OF_THE_EXTRA: Final = ("bcrypt", "click", "cryptography", "rich", "ruamel", "semver")
+
+
+def _cannot_run_without(module: str) -> str:
+    if module in _OF_UNIX:
+        return (
+            f"error: pulumi-embedded runs on Linux and macOS, not on {sys.platform}: Python has no {module} here. "
+            "Use the Pulumi CLI"
+        )
+    return f"error: pulumi-embedded needs {module}: install it with `pip install 'pulumi-gpufleet[embedded]'`"
 
 
 def run() -> None:
@@ -21,6 +36,10 @@ def run() -> None:
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
         signal.signal(signal.SIGINT, interrupt)
+    for module in (*_OF_UNIX, *_OF_THE_EXTRA):
+        # Some are imported when they are needed, which is too late for a user to hear of it.
+        if importlib.util.find_spec(module) is None:
+            sys.exit(_cannot_run_without(module))
     from pulumi_embedded.commands.main import main
     from pulumi_embedded.display.stdout import replace_unencodable
 

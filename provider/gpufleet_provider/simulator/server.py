@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
 import signal
 import socket
 import struct
@@ -70,7 +71,7 @@ class Server:
             connection_limit=4000,
             channel_timeout=600,
             log_socket_errors=False,
-            asyncore_use_poll=True,
+            asyncore_use_poll=hasattr(select, "poll"),
             outbuf_overflow=1 << 28,
             ident="gpufleet-simulator",
             clear_untrusted_proxy_headers=False,

@@ -18,6 +18,10 @@ COMMANDS = {
 """Name → the module that holds it (as `command`), and its line in the help. A module is imported when it is called."""
 
 
+_SIMULATOR = ("flask", "waitress", "werkzeug")
+"""What the extra `simulator` installs."""
+
+
 class Commands(click.Group):
     """Imports a command when it is called, and reports its failure as one line on stderr with exit code 1."""
 
@@ -29,7 +33,15 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        try:
+            command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        except ModuleNotFoundError as missing:
+            module = (missing.name or "").partition(".")[0]
+            if module not in _SIMULATOR:
+                raise
+            raise click.ClickException(
+                f"{cmd_name} needs {module}: install it with `pip install 'pulumi-gpufleet[simulator]'`"
+            ) from None
         command.name = cmd_name
         return command
 
