@@ -75,7 +75,7 @@ for package in (gpufleet_provider, pulumi_gpufleet):
 print("imported")
 """
 UNIX = ("fcntl", "pwd", "grp", "termios", "resource", "pty", "tty")
-EXTRAS = ("flask", "waitress", "werkzeug", "rich", "cryptography", "bcrypt", "ruamel", "pulumi_random")
+EXTRAS = ("flask", "waitress", "werkzeug", "cryptography", "bcrypt", "ruamel", "pulumi_random")
 
 
 def run(source: str) -> subprocess.CompletedProcess[str]:
