@@ -51,7 +51,8 @@ UNCLEAR: list[dict[str, Any]] = [
 """Replies that do not say whether something was done."""
 READS = [*UNCLEAR, {"fault": "empty"}, *(fault for kind, fault in REFUSALS if kind is not OutOfCapacity)]
 SOLD_OUT = {"fault": "status", "status": 409, "body": "Out of stock"}
-CHANGES = [*UNCLEAR, SOLD_OUT, *(fault for kind, fault in REFUSALS if kind not in (OutOfCapacity, NotFound))]
+REFUSED = [SOLD_OUT, *(fault for kind, fault in REFUSALS if kind not in (OutOfCapacity, NotFound))]
+CHANGES = [*UNCLEAR, *REFUSED]
 
 
 def named(value: Any) -> str:
@@ -174,16 +175,34 @@ def test_a_delete_of_what_is_gone_comes_to_an_end_however_it_is_answered(subject
     subject.run().delete("it", made)
 
 
-def test_an_update_that_fails_is_said_and_can_be_repeated(subject: Subject) -> None:
-    if subject.example.in_place is None:
-        pytest.skip(f"nothing of a {subject.token} changes in place")
-    made, inputs = subject.run().up("it", subject.inputs()), subject.inputs(**subject.example.in_place)
-    for fault in [*CHANGES, {"fault": "status", "status": 404}]:
+def test_an_update_that_is_refused_is_said_and_can_be_repeated(subject: Subject) -> None:
+    made, inputs = _to_be_updated(subject)
+    for fault in [*REFUSED, {"fault": "status", "status": 404}]:
         subject.account.fail_changes(**fault)
         with pytest.raises(CloudError) as refused:
             subject.run().up("it", inputs, made)
         in_one_line(refused.value)
         subject.account.clear_faults()
+    _finish_update(subject, inputs, made)
+
+
+def test_an_update_whose_answer_is_unclear_is_kept_and_settled_by_the_next(subject: Subject) -> None:
+    made, inputs = _to_be_updated(subject)
+    for fault in UNCLEAR:
+        subject.account.fail_changes(**fault)
+        made = subject.run().up("it", inputs, made)
+        assert made.wait is not None and "\n" not in str(made.wait), fault
+        subject.account.clear_faults()
+    _finish_update(subject, inputs, made)
+
+
+def _to_be_updated(subject: Subject) -> tuple[State, dict[str, Any]]:
+    if subject.example.in_place is None:
+        pytest.skip(f"nothing of a {subject.token} changes in place")
+    return subject.run().up("it", subject.inputs()), subject.inputs(**subject.example.in_place)
+
+
+def _finish_update(subject: Subject, inputs: dict[str, Any], made: State) -> None:
     updated = subject.run().up("it", inputs, made)
     assert (updated.id, updated.wait) == (made.id, None)
     subject.remove(updated)

@@ -98,15 +98,16 @@ class Exchange:
         self._reply: httpx.Response | None = None
         self._error: Exception | None = None
         self._ends_at = float("inf")
+        """Until when a body is read on the thread that asks, which cannot give itself up."""
 
     def reply(self, total_seconds: float) -> httpx.Response:
         """Send the request and return the whole reply; raises what httpx raises, `TimedOut` or `NotSent`."""
         if not self._changes:
             STOP.add_read(self)
-        self._ends_at = time.monotonic() + total_seconds
         try:
             threading.Thread(target=self._run, name="gpufleet-http", daemon=True).start()
         except RuntimeError:
+            self._ends_at = time.monotonic() + total_seconds
             self._run()
         if not self._over.wait(total_seconds):
             self.give_up()
