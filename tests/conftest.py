@@ -15,7 +15,7 @@ settings.register_profile("same", deadline=None, derandomize=True, suppress_heal
 settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
 settings.load_profile("same")
 
-QUICK_CRASH_SEEDS = 20
+QUICK_CRASH_SEEDS = 12
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

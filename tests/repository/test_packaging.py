@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -40,13 +41,15 @@ def imported(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] not in {*sys.stdlib_module_names, *OWN}}
 
 
+known_distributions = functools.cache(packages_distributions)
+
+
 def distributions(name: str) -> set[str]:
     if name.startswith("google.protobuf"):
         return {"protobuf"}
     if name.startswith("google."):
         return {"googleapis-common-protos"}
-    by_module = packages_distributions()
-    found = by_module.get(name.split(".")[0], [name])
+    found = known_distributions().get(name.split(".")[0], [name])
     return {it.lower().replace("_", "-") for it in found}
 
 
