@@ -33,9 +33,13 @@ def crashed(stack: Stack, plan: Plan, *command: str) -> tuple[Run, bool]:
             method=plan.moment.method,
             nth=list(range(first, first + plan.repeated)),
         )
+        for beside in plan.rules:
+            simulator.fault(**beside)
         run = Running(stack, *command).wait()
         return run, _hits(stack, rule) > 0
     rule = _hold(stack, plan.moment)
+    for beside in plan.rules:
+        simulator.fault(**beside)
     running = Running(stack, *command)
     try:
         hit = _reached(running, plan.moment, rule) and _hit(running, plan)

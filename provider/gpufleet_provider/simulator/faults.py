@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 PlannedFailureKind = Literal["provisioning_failed", "degraded", "paused", "vanished", "stuck"]
 FaultKind = Literal[
@@ -22,6 +22,7 @@ FaultKind = Literal[
     "empty",
     "empty_list",
     "truncated",
+    "altered",
     "sold_out",
     "provisioning_failed",
     "degraded",
@@ -33,7 +34,7 @@ FaultKind = Literal[
 HeaderText = Annotated[str, Field(pattern="^[ -~]+$")]
 
 _PLANNED = ("provisioning_failed", "degraded", "paused", "vanished", "stuck")
-_CARRIED_OUT = ("reply_lost", "garbage", "empty", "empty_list", "truncated")
+_CARRIED_OUT = ("reply_lost", "garbage", "empty", "empty_list", "truncated", "altered")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class FaultRule(BaseModel):
     What: `status` (with `body` and `headers`), `rate_limited` (429 with `Retry-After`), `slow` (`delay_seconds` of wall
     time, or until the rule is removed), `reset` (a TCP reset before the call is carried out), `reply_lost` (carried
     out, then a TCP reset), `garbage` (200 and HTML), `empty` (200 and no body), `empty_list` (200 and every list
-    empty), `truncated` (200, cut off), or a planned failure of the cluster. `accepted` says whether the call is carried
-    out all the same; for `slow`, before the delay.
+    empty), `truncated` (200, cut off), `altered` (the usual reply, in which every field that `body` names has the value
+    that `body` gives it, however deep it stands), or a planned failure of the cluster. `accepted` says whether the call
+    is carried out all the same; for `slow`, before the delay.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -97,6 +99,12 @@ class FaultRule(BaseModel):
     def model_post_init(self, context: Any, /) -> None:
         """Seed the rule's own random numbers."""
         self._random.seed(self.seed)
+
+    @model_validator(mode="after")
+    def _has_fields_to_alter(self) -> FaultRule:
+        if self.fault == "altered" and not isinstance(self.body, dict):
+            raise ValueError("altered needs a body: an object of the fields to alter")
+        return self
 
     def delay(self) -> None:
         """Wait for `delay_seconds`, or until `end_delays`."""

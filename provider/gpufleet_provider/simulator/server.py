@@ -14,10 +14,10 @@ import signal
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -206,6 +206,8 @@ class Server:
             return Reply(200, json_bytes(_with_empty_lists(reply)))
         elif rule.fault == "truncated":
             return Reply(200, reply.body[: len(reply.body) // 2])
+        elif rule.fault == "altered":
+            reply.body = json_bytes(_altered(json.loads(reply.body), rule.body))
         return reply
 
     def _unrouted(self, error: HTTPException) -> Response:
@@ -255,6 +257,16 @@ def _status(cloud: SimulatedCloud[Any], rule: FaultRule) -> Reply:
 def _with_empty_lists(reply: Reply) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(reply.body)
     return {name: [] if isinstance(value, list) else value for name, value in body.items()}
+
+
+def _altered(value: Any, fields: Mapping[str, Any]) -> Any:
+    """A reply in which every field that is named has the value that is given for it."""
+    if isinstance(value, dict):
+        entries = cast("dict[str, Any]", value)
+        return {name: fields[name] if name in fields else _altered(it, fields) for name, it in entries.items()}
+    if isinstance(value, list):
+        return [_altered(it, fields) for it in cast("list[Any]", value)]
+    return value
 
 
 def serve(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from gpufleet_provider.simulator import BadControl
 
 CLUSTERS = "/compute/clusters"
 IMPATIENT = httpx.Timeout(60, read=0.5)
@@ -91,6 +92,16 @@ def test_an_empty_list_hides_what_is_there(sim, together, shadeform):
     assert together.listed() == []
     assert shadeform.listed() == []
     assert len(together.listed()) == len(shadeform.listed()) == 1
+
+
+def test_altered_fields_stand_in_a_reply_that_is_else_as_usual(sim, together):
+    made = together.create()
+    sim.fault("altered", body={"kube_config": 7, "message": "half a pair: \ud83d", "node_id": None})
+    (shown,) = together.listed()
+    assert shown["cluster_id"] == made["cluster_id"] and shown["kube_config"] == 7
+    assert together.listed()[0]["kube_config"] != 7
+    with pytest.raises(BadControl, match="an object of the fields to alter"):
+        sim.fault("altered")
 
 
 def test_a_status_may_carry_a_body_and_headers(sim, together):
