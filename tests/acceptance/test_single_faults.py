@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.conftest import QUICK_CRASH_SEEDS
 
-from .crash_plans import REQUEST_FAULTS
+from .circumstances import SecondClone, heal, told_to_import
+from .crash_plans import GIVEN_NAME, ODD_REPLIES, REQUEST_FAULTS, RESPELLING
 from .crashing import assert_told_plainly
 from .stacks import Run, Stack
 from .state_files import cluster_ids, loaded
@@ -21,11 +22,20 @@ PROGRAM = """
         num_gpus={gpus}, cuda_version="12.6", nvidia_driver_version="560",
         shared_volume={{"volume_name": "data", "size_tib": {tib}, "region": "us-central-8"}})
     shadeform.Cluster("burst", cloud="denvr", region="houston-usa-1", cluster_type="H100_sxm5x8",
-        num_instances={instances})
+        num_instances={instances}{options})
 """
+
+Circumstance = Literal["healed failure", "respelled name", "second clone"]
+CIRCUMSTANCES: tuple[Circumstance | None, ...] = (None, "healed failure", "respelled name", "second clone")
+"""What ordinary life does beside the faults of one life, in turn."""
+
+LOST = "done without a reply, then refused"
+"""A fault of two requests: the same call is sent once more."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     **REQUEST_FAULTS,
+    **ODD_REPLIES,
+    LOST: {"fault": "reply_lost"},
     "401": {"fault": "status", "status": 401},
     "403": {"fault": "status", "status": 403},
     "408": {"fault": "status", "status": 408},
@@ -98,8 +108,18 @@ QUICK_LIVES = max(len(asks) for asks in STEPS.values())
 class Life:
     """One stack through all steps, each of which may meet a fault."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
+    def __init__(
+        self,
+        stack: Stack,
+        circumstance: Circumstance | None = None,
+        new_stack: Callable[..., Stack] | None = None,
+    ) -> None:
+        self.stack, self.circumstance = stack, circumstance
+        self.import_id = ""
+        self.clone = SecondClone(new_stack) if circumstance == "second clone" and new_stack is not None else None
+        if circumstance == "respelled name":
+            for cloud, switches in RESPELLING.items():
+                stack.simulator.switch(cloud, **switches)
 
     def step(self, step: str) -> Run:
         """Run a step's command."""
@@ -108,22 +128,51 @@ class Life:
             return stack.refresh()
         if step == "destroy":
             return stack.destroy()
-        values = {"gpus": 8, "tib": 1, "instances": 2} if step == "create" else {"gpus": 16, "tib": 2, "instances": 4}
-        stack.write(PROGRAM.format(**values))
+        stack.write(self.program(step))
         return stack.up()
+
+    def program(self, step: str) -> str:
+        """Return the program of a step."""
+        options = f', name="{GIVEN_NAME}"' if self.circumstance == "respelled name" else ""
+        if self.import_id:
+            options += f', opts=pulumi.ResourceOptions(import_="{self.import_id}")'
+        values = {"gpus": 8, "tib": 1, "instances": 2} if step == "create" else {"gpus": 16, "tib": 2, "instances": 4}
+        return PROGRAM.format(**values, options=options)
+
+    def fail_the_create(self) -> None:
+        """Let Shadeform's cluster fail once it is made, if it is to heal again."""
+        if self.circumstance == "healed failure":
+            self.stack.simulator.fault("provisioning_failed", cloud="shadeform", times=0)
+
+    def come_back(self, step: str, first: Run) -> Run:
+        """Run a step again that has failed, after what failed in it has healed, and as its message says."""
+        heals = step == "create" and self.circumstance == "healed failure"
+        healed = heal(self.stack, "burst") if heals else set[str]()
+        self.import_id = told_to_import(first)
+        second = self.step(step)
+        living = {it["id"] for it in self.stack.live_clusters()}
+        assert healed <= living, f"what had healed is gone:\n{second.output}"
+        return second
 
     def check(self, step: str) -> None:
         """After a step that succeeded, state and ledger agree."""
-        living = {it["id"] for it in self.stack.live_clusters()}
+        if self.clone is not None and step in ("create", "update"):
+            self.clone.want(self.program(step))
+        others = self.clone.ids if self.clone is not None else set[str]()
+        living = {it["id"] for it in self.stack.live_clusters()} - others
         assert living == cluster_ids(self.stack).keys()
         assert len(living) == (0 if step == "destroy" else 2)
         if step == "refresh":
+            same = self.stack.up("--expect-no-changes")
+            assert same.exit_code == 0, same.output
             # What the cloud does not take down by itself, the provider has to.
             for volume in self.stack.simulator.ledger()["volumes"]:
                 self.stack.simulator.intervene(volume["id"], "edit", is_lifecycle_independent=True)
 
     def end(self) -> None:
         """Nothing is left, and nothing ever lived twice at once."""
+        if self.clone is not None:
+            self.clone.leave()
         assert loaded(self.stack) == []
         assert [it for it in self.stack.simulator.ledger()["volumes"] if it["deleted_at"] is None] == []
         assert {life["max_live"] for life in self.stack.simulator.live_history()} == {1}
@@ -139,37 +188,53 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.crash
-def test_one_fault_at_a_time(life: int, stack: Stack, record_property: Callable[[str, object], None]) -> None:
-    _live(life, stack, record_property)
+def test_one_fault_at_a_time(
+    life: int, stack: Stack, new_stack: Callable[..., Stack], record_property: Callable[[str, object], None]
+) -> None:
+    _live(life, stack, new_stack, record_property)
 
 
 @pytest.mark.crash
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["embedded"], indirect=True)
 def test_every_fault_one_at_a_time(
-    further_life: int, stack: Stack, record_property: Callable[[str, object], None]
+    further_life: int, stack: Stack, new_stack: Callable[..., Stack], record_property: Callable[[str, object], None]
 ) -> None:
     """The rounds that `test_one_fault_at_a_time` leaves out, unless the crash suite takes its long form."""
-    _live(further_life, stack, record_property)
+    _live(further_life, stack, new_stack, record_property)
 
 
-def _live(life: int, stack: Stack, record_property: Callable[[str, object], None]) -> None:
-    run = Life(stack)
+def _live(
+    life: int,
+    stack: Stack,
+    new_stack: Callable[..., Stack],
+    record_property: Callable[[str, object], None],
+) -> None:
+    # Shifted now and then, so that a request meets its faults under all circumstances.
+    circumstance = CIRCUMSTANCES[(life + life // 20) % len(CIRCUMSTANCES)]
+    run = Life(stack, circumstance, new_stack)
+    if circumstance is not None:
+        record_property("fault hit", circumstance)
     for step in STEPS:
         pairs = _pairs(step)
         ask, fault = pairs[life % len(pairs)]
-        what = f"{fault} at {ask.cloud} {ask.method} {ask.path} no. {ask.nth} of {step}"
-        rule = stack.simulator.fault(
-            **FAULTS[fault], cloud=ask.cloud, method=ask.method, path=ask.path, nth=ask.nth, times=1
-        )
+        what = f"{fault} at {ask.cloud} {ask.method} {ask.path} no. {ask.nth} of {step}, beside: {circumstance}"
+        where = {"cloud": ask.cloud, "method": ask.method, "path": ask.path}
+        rule = stack.simulator.fault(**FAULTS[fault], **where, nth=ask.nth, times=1)
+        if fault == LOST:
+            stack.simulator.fault("status", status=409, **where, after=ask.nth - 1, times=1)
+        fails = step == "create" and circumstance == "healed failure"
+        if fails:
+            run.fail_the_create()
         first = run.step(step)
         hit = any(it["hits"] for it in stack.simulator.faults() if it["id"] == rule)
         record_property("fault hit" if hit else "fault missed", f"{fault} at {ask.method}")
         stack.simulator.clear_faults()
         assert_told_plainly(first)
+        assert first.exit_code != 0 or not fails, f"{what}: a create that failed is called done:\n{first.output}"
         if first.exit_code != 0:
-            assert hit, f"failed without {what}:\n{first.output}"
-            second = run.step(step)
+            assert hit or fails, f"failed without {what}:\n{first.output}"
+            second = run.come_back(step, first)
             assert second.exit_code == 0, f"{what}: the next run failed as well:\n{first.output}\n{second.output}"
         run.check(step)
     run.end()

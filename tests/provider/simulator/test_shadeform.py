@@ -239,6 +239,17 @@ def test_errors_can_be_nested(sim, shadeform):
     assert refused.json()["error"]["code"] == "INVALID_REQUEST"
 
 
+def test_a_cluster_that_heals_has_been_active_since(sim, shadeform):
+    sim.fault("provisioning_failed", cloud="shadeform")
+    cluster_id = shadeform.create()
+    sim.advance(600)
+    assert shadeform.cluster(cluster_id)["status"] == "error"
+    sim.intervene(cluster_id, "recover")
+    healed = shadeform.cluster(cluster_id)
+    assert healed["status"] == "active" and healed["active_at"] and not healed.get("status_details")
+    assert sim.live()[0]["ready_at"]
+
+
 def test_what_befalls_a_cluster_from_outside(sim, shadeform):
     cluster_id = shadeform.create()
     sim.advance(600)

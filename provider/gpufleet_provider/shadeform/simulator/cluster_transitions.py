@@ -166,7 +166,7 @@ class ClusterTransitions(Store[Cluster, ShadeformSwitches]):
         """Mark the cluster and all its machines active."""
         for member in cluster.members:
             member.status = "active"
-        cluster.status = "active"
+        self.enter(cluster, "active", "")
 
     def fail(self, cluster: Cluster, details: str) -> None:
         """Mark the cluster as failed; it stays and is billed until it is deleted."""
