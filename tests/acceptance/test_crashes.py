@@ -144,7 +144,9 @@ class Crash:
             self._assert_that_the_program_holds()
         destroyed = settled(stack, "destroy")
         assert destroyed.exit_code == 0, destroyed.output
-        assert loaded(stack) == []
+        # The provider of a create whose result is not known stays: its id tells this state from others.
+        left = [it for it in loaded(stack) if not it["type"].startswith("pulumi:providers:")]
+        assert left == []
 
     def _settled_up(self) -> Run:
         run = settled(self.stack, "up")
