@@ -76,6 +76,11 @@ def parse_info(model: type[InfoT], raw: Any) -> InfoT:
     return cast(InfoT, _read_model(model, cast("dict[str, Any]", raw) if isinstance(raw, dict) else {}))
 
 
+def unreadable(model: type[BaseModel], raw: Properties) -> set[str]:
+    """Return the fields that a reply has and that hold nothing of their type, from which nothing follows."""
+    return {name for name, read in _readers(model) if (value := raw.get(name)) is not None and read(value) is None}
+
+
 def _read_model(model: type[BaseModel], raw: dict[str, Any]) -> BaseModel:
     values = {name: None if (value := raw.get(name)) is None else read(value) for name, read in _readers(model)}
     return model.model_construct(None, **values)

@@ -17,7 +17,7 @@ from gpufleet_provider.model.errors import (
 )
 from gpufleet_provider.model.fields import Info, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle, Readiness
-from gpufleet_provider.model.replies import parse_info
+from gpufleet_provider.model.replies import parse_info, unreadable
 from gpufleet_provider.model.state_properties import ACCOUNT, INPUTS, WAIT
 from gpufleet_provider.model.unfinished_wait import UnfinishedWait
 from gpufleet_provider.operations.adoption import warn_of_duplicates
@@ -86,7 +86,7 @@ def wait_until_ready(
         warn_of_duplicates(operation, id, inputs)
         info = parse_info(lifecycle.info_body, raw)
         warn_of_trouble(operation, id, info)
-        return {**lifecycle.outputs(info), **kept_beside}
+        return {**outputs_of(lifecycle, raw, olds), **kept_beside}
     except WaitEnded as ended:
         # What has been ready once holds work: that it fails is no reason to replace it.
         shown = parse_info(lifecycle.info_body, ended.raw) if ended.raw is not None else None
@@ -112,9 +112,16 @@ def _shown_outputs(lifecycle: Lifecycle[Any], raw: Properties | None, known: Pro
     if raw is None:
         return known
     try:
-        return lifecycle.outputs(parse_info(lifecycle.info_body, raw))
+        return outputs_of(lifecycle, raw, known)
     except Exception:
         return known
+
+
+def outputs_of(lifecycle: Lifecycle[Any], raw: Properties, olds: Properties) -> Properties:
+    """Return the outputs that a reply shows; what it garbles stays as it was, since a delete goes by outputs."""
+    garbled = unreadable(lifecycle.info_body, raw)
+    kept = {name: olds[name] for name in garbled if name in olds}
+    return {**lifecycle.outputs(parse_info(lifecycle.info_body, raw)), **kept}
 
 
 # --- Until it is gone -----------------------------------------------------------------------------------------------

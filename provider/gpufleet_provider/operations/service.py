@@ -39,6 +39,7 @@ from gpufleet_provider.operations.another_account import refuse_another_account,
 from gpufleet_provider.operations.another_state import TAKE_OVER, found_by_check, takes_over
 from gpufleet_provider.operations.awaiting import (
     deadline_of,
+    outputs_of,
     request_delete,
     seconds_until_shown,
     wait_now,
@@ -229,7 +230,7 @@ class ResourceService:
         warn_of_duplicates(operation, id, inputs)
         inputs = settled(lifecycle, inputs, lifecycle.observed(info, inputs))
         now = _drifted(operation, id, inputs, lifecycle.observed(info, inputs))
-        result = {**lifecycle.outputs(info), INPUTS: now, ACCOUNT: operation.client.mark}
+        result = {**outputs_of(lifecycle, raw, outputs), INPUTS: now, ACCOUNT: operation.client.mark}
         wait = wait_now(lifecycle, info, now, outputs)
         if wait is not None:
             result[WAIT] = wait.to_property()

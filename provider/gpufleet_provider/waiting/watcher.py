@@ -22,6 +22,7 @@ from gpufleet_provider.http.client import CloudClient
 from gpufleet_provider.model.errors import CloudError, Forbidden, Invalid, NotFound, Stopped, Unavailable
 from gpufleet_provider.model.fields import Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
+from gpufleet_provider.model.replies import unreadable
 from gpufleet_provider.waiting.shared_list import Listing, SharedList
 from gpufleet_provider.waiting.wait import Judge, Wait
 
@@ -152,14 +153,15 @@ class Watcher:
         """Return the raw reply for one id, out of a list that many share; not to be changed.
 
         The list may have started up to `within_seconds` before this call, but never before this process changed
-        something. A row that lacks one of the fields in `showing` is read by id: lists may leave out heavy ones.
+        something. A row without a readable value for each field in `showing` is read by id: lists may leave some out.
         Raises NotFound only when a readable list lacks the id and the cloud says so by id as well.
         """
         listed = self._lists.ask(within_seconds).by_id.get(id)
         if listed is None:
             return self._get_by_id(id)
-        is_whole = self._lifecycle.list_shows_all and all(listed.get(name) is not None for name in showing)
-        return listed if is_whole else self._whole(id, listed)
+        garbled = unreadable(self._lifecycle.info_body, listed)
+        is_shown = all(listed.get(name) is not None and name not in garbled for name in showing)
+        return listed if self._lifecycle.list_shows_all and is_shown else self._whole(id, listed)
 
     def recent_list(self, within_seconds: float) -> list[Properties]:
         """Return the raw replies of a list that is at most so old, changes made here or not; raises CloudError."""
@@ -267,8 +269,8 @@ class Watcher:
             return error
 
     def _lacks_fields(self, row: Properties) -> bool:
-        """Say whether a row leaves out what the schema requires, as lists may do with heavy fields."""
-        return any(row.get(name) is None for name in self._required)
+        """Say whether a row leaves out what the schema requires, as lists may do with heavy fields, or garbles any."""
+        return any(row.get(name) is None for name in self._required) or bool(unreadable(self._lifecycle.info_body, row))
 
     def cancel_all(self, reason: str) -> None:
         """End every wait with `WaitCancelled` and every other question with `Stopped`, at once and from now on."""

@@ -613,6 +613,17 @@ def test_a_read_corrects_what_has_drifted_and_the_cloud_shows(desk: Desk) -> Non
     assert (now["count"], now[INPUTS]) == (6, inputs)
 
 
+def test_a_read_keeps_what_the_reply_garbles(desk: Desk) -> None:
+    id, outputs = made(desk)
+    desk.cloud.boxes[id]["labels"] = {"team": "a"}
+    found = desk.read(id, outputs)
+    assert found is not None and found[0]["labels"] == {"team": "a"}
+    desk.new_run()
+    desk.cloud.boxes[id]["labels"] = "none"
+    garbled = desk.read(id, found[0])
+    assert garbled is not None and garbled[0]["labels"] == {"team": "a"}
+
+
 def test_what_cannot_change_does_not_drift_and_the_difference_is_noted(desk: Desk) -> None:
     id, outputs = made(desk)
     desk.cloud.boxes[id].update(place="HERE", count=6)

@@ -316,6 +316,21 @@ def test_where_a_list_lacks_fields_what_it_shows_is_asked_for_by_id(
     watcher.cancel_all("the test is over")
 
 
+def test_a_row_that_garbles_a_field_is_read_by_id(cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch):
+    class Keyed(Thing):
+        keys: list[str] | None = None
+
+    monkeypatch.setattr(Things, "info_body", Keyed)
+    cloud.things["a"] = {"id": "a", "status": "Ready", "keys": ["k"]}
+    garbled = {"id": "a", "status": "Ready", "keys": 7}
+    monkeypatch.setattr(Things, "list_all", lambda self, client: client.request("GET", "/things") and [garbled])
+    watching = Watcher(Things(), watcher._client, poll_seconds=0.02)
+    assert watching.fresh("a", showing=["keys"])["keys"] == ["k"]
+    waited = watching.wait("a", lambda raw: Readiness("ready", "Ready"), deadline_seconds=PATIENTLY)
+    assert waited["keys"] == ["k"]
+    watching.cancel_all("the test is over")
+
+
 def test_a_row_that_says_ready_and_leaves_out_fields_is_judged_by_id(
     cloud: FakeCloud, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, threads: Threads
 ):
