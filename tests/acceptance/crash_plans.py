@@ -44,7 +44,8 @@ REQUEST_FAULTS: dict[str, dict[str, Any]] = {
 }
 """What can happen to a request, as rules of the simulator."""
 
-_TEXTS = ("message", "status_details", "host_name", "os_image", "volume_name", "cost_estimate", "ssh_user")
+# Neither ids nor names: by those alone a reply says what it is about.
+_TEXTS = ("message", "status_details", "host_name", "os_image", "cost_estimate", "ssh_user")
 _WRONG_TYPES: dict[str, Any] = {
     "kube_config": 7,
     "volumes": "none",

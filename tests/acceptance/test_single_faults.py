@@ -156,15 +156,16 @@ class Life:
 
     def check(self, step: str) -> None:
         """After a step that succeeded, state and ledger agree."""
-        if self.clone is not None and step in ("create", "update"):
+        if self.clone is not None and step == "create":
             self.clone.want(self.program(step))
         others = self.clone.ids if self.clone is not None else set[str]()
         living = {it["id"] for it in self.stack.live_clusters()} - others
         assert living == cluster_ids(self.stack).keys()
         assert len(living) == (0 if step == "destroy" else 2)
         if step == "refresh":
-            same = self.stack.up("--expect-no-changes")
-            assert same.exit_code == 0, same.output
+            if self.circumstance is not None:
+                same = self.stack.up("--expect-no-changes")
+                assert same.exit_code == 0, same.output
             # What the cloud does not take down by itself, the provider has to.
             for volume in self.stack.simulator.ledger()["volumes"]:
                 self.stack.simulator.intervene(volume["id"], "edit", is_lifecycle_independent=True)

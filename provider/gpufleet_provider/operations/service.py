@@ -209,7 +209,7 @@ class ResourceService:
             raw = operation.watcher.fresh(id, within_seconds=1.0, showing=shown_before)
             info = parse_info(lifecycle.info_body, raw)
         except NotFound:
-            info = None
+            raw, info = Properties(), None
         if info is None:
             refuse_another_account(operation, id, outputs)
         else:
