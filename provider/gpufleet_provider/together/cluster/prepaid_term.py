@@ -28,10 +28,15 @@ def forfeits_in_place(inputs: Properties, outputs: Properties, news: Properties)
     """Return how many of the prepaid GPUs an update gives up before the term ends; None if it gives up none."""
     term = forfeits(inputs, outputs)
     prepaid = _prepaid_gpus(inputs, outputs)
-    wanted = [gpus for name in ("num_gpus", "num_reserved_gpus") if (gpus := news.get(name)) is not None]
-    if term is None or prepaid is None or not wanted or min(wanted) >= prepaid:
+    # What the program has said before, or raises, gives up nothing more, however few of the prepaid GPUs run.
+    fewer = [
+        gpus
+        for name in ("num_gpus", "num_reserved_gpus")
+        if (gpus := news.get(name)) is not None and ((before := inputs.get(name)) is None or gpus < before)
+    ]
+    if term is None or prepaid is None or not fewer or min(fewer) >= prepaid:
         return None
-    return f"{prepaid - min(wanted)} of {prepaid} prepaid GPUs, in {term}"
+    return f"{prepaid - min(fewer)} of {prepaid} prepaid GPUs, in {term}"
 
 
 def _prepaid_gpus(inputs: Properties, outputs: Properties) -> int | None:

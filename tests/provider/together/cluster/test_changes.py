@@ -429,6 +429,10 @@ RESERVED = {"billing_type": "RESERVED", "num_gpus": 64, "duration_days": 30}
         ({**RESERVED, "num_reserved_gpus": 32}, {**RESERVED, "num_gpus": 32, "num_reserved_gpus": 32}, {}, None),
         (RESERVED, {**RESERVED, "num_gpus": 128}, {}, None),
         ({"num_gpus": 64}, {"num_gpus": 8}, {"num_reserved_gpus": 0}, None),
+        # Scaled down already, while Together still shows all 64 as prepaid: nothing more is given up.
+        ({**RESERVED, "num_gpus": 8}, {**RESERVED, "num_gpus": 8}, {"num_reserved_gpus": 64}, None),
+        ({**RESERVED, "num_gpus": 8}, {**RESERVED, "num_gpus": 16}, {"num_reserved_gpus": 64}, None),
+        ({**RESERVED, "num_gpus": 16}, {**RESERVED, "num_gpus": 8}, {"num_reserved_gpus": 64}, "56 of 64"),
         (RESERVED, {**RESERVED, "num_gpus": 8}, {"reservation_end_time": "2020-01-01T00:00:00Z"}, None),
     ],
 )
