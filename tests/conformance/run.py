@@ -19,6 +19,7 @@ from gpufleet_provider.operations.call import Call
 from gpufleet_provider.plugin import serving
 from gpufleet_provider.waiting import shared_list, watcher
 from pulumi.dynamic import CheckFailure, Config, ConfigureRequest
+from pulumi.output import Unknown
 
 Properties = dict[str, Any]
 
@@ -63,13 +64,18 @@ class Clock:
 
 
 class Run:
-    """One run of a program: the engine, and a plugin process that remembers nothing of earlier runs."""
+    """One run of a program: the engine, and a plugin process that remembers nothing of earlier runs.
 
-    def __init__(self, token: str, config: Properties, clock: Clock) -> None:
+    With `beside` the process is the one of another run: a program may have several kinds of resources and accounts.
+    """
+
+    def __init__(self, token: str, config: Properties, clock: Clock, beside: Run | None = None) -> None:
         self.warnings: list[str] = []
+        self.notes: list[str] = []
         self._clock = clock
         self._token = token
-        self._forget()
+        if beside is None:
+            self._forget()
         self._provider = DynamicProvider(token)
         self._provider.configure(ConfigureRequest(Config({"gpufleet:pollSeconds": "0.01", **config}, "conformance")))
 
@@ -86,8 +92,7 @@ class Run:
             return self.create(name, self.check(name, inputs, None), timeout_seconds=timeout_seconds)
         if not diff.changes:
             return old
-        with self._calling(name, timeout_seconds):
-            return State(old.id, self._provider.update(old.id, old.outputs, news).outs or {})
+        return self.update(name, news, old, timeout_seconds=timeout_seconds)
 
     def check(self, name: str, inputs: Properties, old: State | None) -> Properties:
         """Return the normalised inputs; raises Declined."""
@@ -109,6 +114,11 @@ class Run:
         assert made.id, "a create has returned no id"
         return State(made.id, made.outs or {})
 
+    def update(self, name: str, news: Properties, old: State, *, timeout_seconds: float | None = None) -> State:
+        """Update to inputs that check has returned; raises what the provider raises."""
+        with self._calling(name, timeout_seconds):
+            return State(old.id, self._provider.update(old.id, old.outputs, news).outs or {})
+
     def refresh(self, name: str, old: State) -> State | None:
         """Read the resource; returns None if it is gone."""
         with self._calling(name):
@@ -123,7 +133,14 @@ class Run:
     @contextmanager
     def _calling(self, name: str, timeout_seconds: float | None = None) -> Iterator[None]:
         urn = f"urn:pulumi:dev::conformance::pulumi-python:dynamic/{self._token}::{name}"
-        before = serving._current.set(Call(urn, timeout_seconds, warn=self.warnings.append))
+        call = Call(
+            urn,
+            timeout_seconds,
+            warn=self.warnings.append,
+            note=self.notes.append,
+            is_unknown=lambda value: isinstance(value, Unknown),
+        )
+        before = serving._current.set(call)
         try:
             yield
         finally:

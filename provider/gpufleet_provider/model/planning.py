@@ -63,6 +63,8 @@ def plan(
         terms = [verdict.field for verdict in found if verdict.field in lifecycle.term_fields]
         known = [name for name in terms if not is_in_part_unknown(news.get(name), is_unknown)]
         refusal = _loss(lifecycle, known, prior, olds, news, is_unknown) if known else None
+        why = f"{prior[ENDED]}, and another term is bought{lifecycle.replacement_loss(prior)}"
+        warnings += [f"it is to be replaced because of {name}: {why}" for name in known]
         return Plan(bool(terms), known, _detailed(found, known), refusal, tuple(warnings))
     detailed = _detailed(found, list(reasons))
     wait = UnfinishedWait.from_outputs(olds)

@@ -178,6 +178,7 @@ def test_what_has_ended_is_replaced_for_a_new_term_alone() -> None:
     assert planned({"count": 4}, ended) == Plan(False, [], {"count": "update"}, None)
     again = planned({"ends": FUTURE, "count": 4}, ended)
     assert (again.changed, again.replaces, again.refusal) == (True, ["ends"], None)
+    assert again.warnings == (f"it is to be replaced because of ends: {PAST}, and another term is bought",)
 
 
 def test_a_state_without_inputs_shows_some_and_the_rest_is_as_declared() -> None:
