@@ -15,7 +15,14 @@ settings.register_profile("same", deadline=None, derandomize=True, suppress_heal
 settings.register_profile("new", settings.get_profile("same"), derandomize=False, max_examples=1000)
 settings.load_profile("same")
 
-QUICK_CRASH_SEEDS = 12
+QUICK_CRASH_SEEDS = 20
+FEW = 5
+"""How many seeds of a long test `make test` asks; `make test-all` asks the others of the quick form."""
+
+
+def few_at_once(numbers: range) -> list[Any]:
+    """Return numbers as parameters: those after the first few are slow."""
+    return [*numbers[:FEW], *(pytest.param(number, marks=pytest.mark.slow) for number in numbers[FEW:])]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from gpufleet_provider.simulator import running
 
+from tests.conftest import few_at_once
+
 from .stacks import ENGINES, Stack
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "crash_seed" in metafunc.fixturenames:
-        metafunc.parametrize("crash_seed", range(metafunc.config.getoption("--crash-seeds")))
+        metafunc.parametrize("crash_seed", few_at_once(range(metafunc.config.getoption("--crash-seeds"))))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

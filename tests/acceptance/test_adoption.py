@@ -224,7 +224,9 @@ def renamed(stack: Stack) -> str:
 TRAINER = train().replace("'train'", "'trainer'", 1)
 
 
-@pytest.mark.parametrize("program", [train() + TRAINER, TRAINER + train()], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "program", [train() + TRAINER, pytest.param(TRAINER + train(), marks=pytest.mark.slow)], ids=["before", "after"]
+)
 def test_a_new_resource_does_not_take_over_what_a_renamed_one_runs(stack: Stack, program: str) -> None:
     id = renamed(stack)
     stack.write(program)

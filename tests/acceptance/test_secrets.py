@@ -154,7 +154,9 @@ def test_through_a_whole_life(watch: Watch) -> None:
     assert stack.live_clusters() == []
 
 
-@pytest.mark.parametrize("watch", ["plain", "secret, stock server"], indirect=True)
+@pytest.mark.parametrize(
+    "watch", ["plain", pytest.param("secret, stock server", marks=pytest.mark.slow)], indirect=True
+)
 def test_through_failures(watch: Watch) -> None:
     stack, fault = watch.stack, watch.stack.simulator.fault
     leaks = {"error": {"message": LEAKY_WORDS, "code": "leak"}}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.conftest import QUICK_CRASH_SEEDS
+from tests.conftest import QUICK_CRASH_SEEDS, few_at_once
 
 from .circumstances import SecondClone, heal, told_to_import
 from .crash_plans import GIVEN_NAME, ODD_REPLIES, REQUEST_FAULTS, RESPELLING
@@ -103,6 +103,8 @@ def _pairs(step: str) -> list[tuple[Ask, str]]:
 ALL_LIVES = max(len(_pairs(step)) for step in STEPS)
 QUICK_LIVES = max(len(asks) for asks in STEPS.values())
 """One round: a fault at each single request."""
+FURTHER_LIVES = 60
+"""How many lives `make test-all` goes through; `make crash` goes through all of them."""
 
 
 class Life:
@@ -183,9 +185,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_long = metafunc.config.getoption("--crash-seeds") > QUICK_CRASH_SEEDS
     lives = ALL_LIVES if is_long else QUICK_LIVES
     if "life" in metafunc.fixturenames:
-        metafunc.parametrize("life", range(lives))
+        metafunc.parametrize("life", few_at_once(range(lives)))
     if "further_life" in metafunc.fixturenames:
-        metafunc.parametrize("further_life", range(lives, ALL_LIVES))
+        metafunc.parametrize("further_life", range(lives, max(lives, FURTHER_LIVES)))
 
 
 @pytest.mark.crash

@@ -52,6 +52,7 @@ def test_no_answer_to_a_refresh_removes_anything(deployed: Stack) -> None:
         _refresh(deployed, what, known)
 
 
+@pytest.mark.slow
 def test_no_answer_by_id_behind_an_empty_list_removes_anything(deployed: Stack) -> None:
     known = cluster_ids(deployed)
     for what, answer in {**ANSWERS, "an empty list": None}.items():

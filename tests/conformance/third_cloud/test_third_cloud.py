@@ -64,6 +64,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return made
 
 
+@pytest.mark.slow
 def test_it_passes_the_conformance_suite(tree: Tree) -> None:
     printed = tree.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance", "-k", CLOUD)
     passed = re.search(r"^(\d+) passed, \d+ deselected", printed, re.MULTILINE)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests import warm_python
+from tests.conftest import few_at_once
 
 SELF = "urn:pulumi:dev::test::lab:index:Thing::"
 
@@ -123,7 +124,7 @@ def test_a_locked_stack_names_its_owner(project):
 
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", range(metafunc.config.getoption("--crash-seeds")))
+        metafunc.parametrize("seed", few_at_once(range(metafunc.config.getoption("--crash-seeds"))))
 
 
 @pytest.mark.crash
