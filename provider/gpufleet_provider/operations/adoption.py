@@ -271,7 +271,7 @@ def find_created(operation: Operation, before: list[Properties], inputs: Propert
 
 def _last_look(operation: Operation) -> list[Properties]:
     try:
-        return operation.lifecycle.list_all(operation.client)
+        return operation.watcher.list_everything()
     except Exception:
         return []
 

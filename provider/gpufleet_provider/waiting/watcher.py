@@ -79,7 +79,7 @@ class Watcher:
         self._poll_seconds = poll_seconds
         self._lists = SharedList(
             lifecycle.token,
-            self._list_everything,
+            self.list_everything,
             lifecycle.id_field,
             changed_at=lambda: client.changed_at,
         )
@@ -101,7 +101,8 @@ class Watcher:
             if scope not in self._scopes:
                 self._scopes = (*self._scopes, scope)
 
-    def _list_everything(self) -> list[Properties]:
+    def list_everything(self) -> list[Properties]:
+        """Return the raw replies of a list of its own, every included part of the account in it; raises CloudError."""
         rows = self._lifecycle.list_all(self._client)
         for scope in self._scopes:
             seen = {row.get(self._lifecycle.id_field) for row in rows}

@@ -298,13 +298,19 @@ def test_a_list_that_fails_is_read_again_before_anything_is_said(desk: Desk) -> 
     assert desk.create(OURS)[0] == "box-1"
 
 
-def test_a_lost_answer_is_looked_for_once_more_when_the_run_is_cancelled(desk: Desk) -> None:
+def cancelled_in_a_create(desk: Desk) -> None:
+    """Let the run be cancelled while a create is sent, whose answer is lost."""
+
     def cancel(verb: str) -> None:
         if verb == "create":
             desk.watcher.cancel_all("the run was cancelled")
             raise Ambiguous("Toy: POST got no answer")
 
     desk.cloud.after = cancel
+
+
+def test_a_lost_answer_is_looked_for_once_more_when_the_run_is_cancelled(desk: Desk) -> None:
+    cancelled_in_a_create(desk)
     id, outputs = desk.create(OURS)
     assert (id, outputs[WAIT]["state"]) == ("box-1", "pending")
 
@@ -416,6 +422,12 @@ def test_what_was_left_in_another_part_of_the_account_is_taken_over(divided: Des
     divided.cloud.make(**{**OURS, "place": "there"})
     assert divided.create({**OURS, "place": "there"})[0] == "box-1"
     assert divided.cloud.sent("create") == []
+
+
+def test_the_last_look_of_a_cancelled_run_sees_another_part_of_the_account_too(divided: Desk) -> None:
+    cancelled_in_a_create(divided)
+    id, outputs = divided.create({**OURS, "place": "there"})
+    assert (id, outputs[WAIT]["state"]) == ("box-1", "pending")
 
 
 def test_a_lost_answer_is_made_up_for_in_another_part_of_the_account(divided: Desk) -> None:
