@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gpufleet_provider.model.errors import CloudError, Refusal
+from gpufleet_provider.model.errors import CloudError
 from gpufleet_provider.model.fields import Info, Properties
 from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import ACCOUNT
 from gpufleet_provider.operations.call import Call
+from gpufleet_provider.operations.look import look
 from gpufleet_provider.operations.operation import Operation
 from gpufleet_provider.operations.run_memory import RunMemory
 
@@ -34,27 +34,13 @@ def warn_before_a_run(
     the old outputs do. Never raises.
     """
     try:
-        row = _row(connect(), id, olds)
+        operation = connect()
+        row = look(operation, id, olds, lambda: operation.watcher.listed(id))
         said = lifecycle.trouble(parse_info(lifecycle.info_body, row)) if row is not None else None
     except CloudError:
         seen = lifecycle.trouble(parse_info(lifecycle.info_body, olds))
         said = f"{seen} (when it was last read)" if seen is not None else None
     _warn_once(lifecycle, memory, call, id, said)
-
-
-def _row(operation: Operation, id: str, olds: Properties) -> Properties | None:
-    """Return what the list shows of a resource; raises CloudError where that says nothing, or is not to be had."""
-    memory, mark = operation.memory, operation.client.mark
-    if olds.get(ACCOUNT, mark) != mark:
-        raise Refusal(f"{operation.token} {id}: the state was written with another key")
-    if memory.unanswered_look is not None:
-        raise memory.unanswered_look
-    try:
-        return operation.watcher.listed(id)
-    except CloudError as error:
-        memory.unanswered_look = error
-        operation.call.note(f"{operation.token}: it was not looked at what runs now: {error}")
-        raise
 
 
 def _warn_once(lifecycle: Lifecycle[Any], memory: RunMemory, call: Call, id: str, said: str | None) -> None:

@@ -151,7 +151,8 @@ class ResourceService:
         self.memory.record_diff(id, call.urn)
         if ACCOUNT in olds:
             self.memory.record_account(id, olds[ACCOUNT])
-        olds = looked_at_again(functools.partial(self._operation, call, olds.get(INPUTS)), id, olds)
+        connect = functools.partial(self._operation, call, olds.get(INPUTS))
+        olds = looked_at_again(connect, id, olds)
         planned = plan(self.lifecycle, olds, news, call.is_unknown)
         loss = None if planned.replaces else lost_by_the_engine(self.lifecycle, olds, news, call.is_unknown)
         self.memory.record_plan(call.urn, loss)
@@ -163,8 +164,8 @@ class ResourceService:
             call.warn(f"{self.lifecycle.token} {id}: {warning}")
         if planned.refusal is not None:
             raise Refusal(f"{self.lifecycle.token} {id}: {planned.refusal}")
-        warn_before_a_run(self.lifecycle, self.memory, call, id, olds, lambda: self._operation(call, olds.get(INPUTS)))
-        warn_of_unsettled(lambda: self._operation(call, olds.get(INPUTS)), id, olds, planned)
+        warn_before_a_run(self.lifecycle, self.memory, call, id, olds, connect)
+        warn_of_unsettled(connect, id, olds, planned)
         return planned
 
     def create(self, call: Call, inputs: Properties) -> tuple[str, Properties]:

@@ -8,13 +8,17 @@ so that previews of forks work; with one, a list answers for everything of its k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from gpufleet_provider.model.comparing import corrected, differences
+from gpufleet_provider.model.comparing import differences
 from gpufleet_provider.model.errors import CloudError, NotFound
-from gpufleet_provider.model.fields import Properties
+from gpufleet_provider.model.fields import Info, Properties
+from gpufleet_provider.model.lifecycle import Lifecycle
 from gpufleet_provider.model.planning import Plan
 from gpufleet_provider.model.replies import parse_info
-from gpufleet_provider.model.state_properties import ACCOUNT, ENDED, INPUTS, WAIT
+from gpufleet_provider.model.state_properties import ENDED, INPUTS, WAIT
+from gpufleet_provider.operations.adoption import shown_in_place
+from gpufleet_provider.operations.look import look
 from gpufleet_provider.operations.operation import Operation
 
 LOOK_SECONDS = 60.0
@@ -31,33 +35,29 @@ def warn_of_unsettled(connect: Callable[[], Operation], id: str, olds: Propertie
         return
     try:
         operation = connect()
+        info = look(operation, id, olds, lambda: _seen(operation, id))
     except CloudError:
         return
-    memory = operation.memory
-    if memory.unanswered_look is not None or olds.get(ACCOUNT, operation.client.mark) != operation.client.mark:
-        return
-    try:
-        found = list(_unsettled(operation, id, inputs, planned))
-    except CloudError as error:
-        # Once is enough: a thousand diffs do not each wait for an address that does not answer.
-        memory.unanswered_look = error
-        operation.call.note(f"{operation.token}: it was not looked at what runs now: {error}")
-        return
+    found = list(_unsettled(operation.lifecycle, info, inputs, planned))
     if found:
         operation.call.warn(f"{operation.token} {id}: {'; '.join(found)}")
 
 
-def _unsettled(operation: Operation, id: str, inputs: Properties, planned: Plan) -> Iterable[str]:
-    lifecycle = operation.lifecycle
+def _seen(operation: Operation, id: str) -> Info | None:
+    """Return what the cloud shows of a resource; None if it is gone."""
     try:
-        info = parse_info(lifecycle.info_body, operation.watcher.glance(id, within_seconds=LOOK_SECONDS))
+        return parse_info(operation.lifecycle.info_body, operation.watcher.glance(id, within_seconds=LOOK_SECONDS))
     except NotFound:
+        return None
+
+
+def _unsettled(lifecycle: Lifecycle[Any], info: Info | None, inputs: Properties, planned: Plan) -> Iterable[str]:
+    if info is None:
         yield "it is gone. `pulumi refresh` takes it out of the state, and the next `pulumi up` creates it again"
         return
     changing = {path.partition(".")[0].partition("[")[0] for path in planned.detailed}
-    in_place = lifecycle.update_body.model_fields.keys() - changing
     shown = lifecycle.observed(info, inputs)
-    now = corrected(lifecycle.create_body, inputs, {name: shown[name] for name in shown if name in in_place})
+    now = shown_in_place(lifecycle, {name: shown[name] for name in shown if name not in changing}, inputs)
     for where in differences(lifecycle.create_body, now, inputs).values():
         for difference in where:
             yield (

@@ -84,8 +84,7 @@ class Watcher:
             changed_at=lambda: client.changed_at,
         )
         self._scopes: tuple[str, ...] = ()
-        fields = lifecycle.info_body.model_fields
-        self._required = [name for name, field in fields.items() if field.is_required()]
+        self._required = [name for name, field in lifecycle.info_body.model_fields.items() if field.is_required()]
         self._changed = threading.Condition()
         self._waiters: set[_Waiter] = set()
         self._polling = False
