@@ -18,6 +18,8 @@ from gpufleet_provider.operations.awaiting import readiness_of
 from gpufleet_provider.shadeform.cluster import CLUSTER as SHADEFORM
 from gpufleet_provider.together.cluster.lifecycle import CLUSTER as TOGETHER
 
+from tests.provider.together_replies import at, node, phases
+
 FIXTURES = Path(__file__).parent / "fixtures"
 LONG_AGO, LATER = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 ONCE = {"first_ready_at": "2026-11-01T08:20:00Z"}
@@ -37,16 +39,6 @@ class Row(NamedTuple):
     missing: str = ""
 
 
-def at(minute: int) -> str:
-    return f"2026-11-01T08:{minute:02}:00Z"
-
-
-def node(number: int, phase: str = "RUNNING", **more: Any) -> Properties:
-    steps = ["PENDING"] + ([phase] if phase != "PENDING" else [])
-    transitions = [{"phase": f"NODE_PHASE_{s}", "transition_time": at(i)} for i, s in enumerate(steps)]
-    return {"node_id": f"node-{number}", "status": "", "num_gpus": 8, "phase_transitions": transitions, **more}
-
-
 def nodes(count: int) -> list[Properties]:
     return [node(number) for number in range(count)]
 
@@ -54,10 +46,6 @@ def nodes(count: int) -> list[Properties]:
 def told(*statuses: str) -> list[Properties]:
     """Nodes that have a status and no phases."""
     return [{"node_id": f"node-{i}", "num_gpus": 8, "status": status} for i, status in enumerate(statuses)]
-
-
-def phases(*names: str) -> list[Properties]:
-    return [{"phase": f"CLUSTER_PHASE_{name}", "transition_time": at(i)} for i, name in enumerate(names)]
 
 
 def together(

@@ -13,21 +13,9 @@ from gpufleet_provider.together.cluster.lifecycle import CLUSTER
 from gpufleet_provider.together.cluster.outputs import CLUSTER_PHASES, NODE_PHASES
 from gpufleet_provider.together.cluster.readiness import latest_phase
 
+from tests.provider.together_replies import at, node
+
 INPUTS: Properties = {"num_gpus": 16, "billing_type": "ON_DEMAND"}
-
-
-def at(minute: int) -> str:
-    return f"2026-11-01T08:{minute:02}:00Z"
-
-
-def node(number: int, phase: str = "RUNNING", **more: Any) -> Properties:
-    steps = ["PENDING"] + ([phase] if phase != "PENDING" else [])
-    transitions = [{"phase": f"NODE_PHASE_{s}", "transition_time": at(i)} for i, s in enumerate(steps)]
-    return {"node_id": f"node-{number}", "status": "", "num_gpus": 8, "phase_transitions": transitions, **more}
-
-
-def phases(*names: str) -> list[Properties]:
-    return [{"phase": f"CLUSTER_PHASE_{name}", "transition_time": at(i)} for i, name in enumerate(names)]
 
 
 def reply(status: str | None, **more: Any) -> Properties:
